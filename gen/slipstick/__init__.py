@@ -1,0 +1,1 @@
+"""Slipstick: multiplication-free neural networks from PyTorch to bit-exact Verilog."""
