@@ -1,0 +1,85 @@
+"""Boards: the files that ship, a user's own file, and every way such a file can be wrong."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from slipstick.boards import board, board_names
+from slipstick.errors import SlipstickError
+
+GOOD = """
+name = "mine"
+title = "Mine"
+part = "xc7a35tcpg236-1"
+family = "xc7"
+clock_mhz = 100
+[capacity]
+lut = 20800
+ff = 41600
+bram36 = 50
+dsp = 90
+lutram = 9600
+"""
+
+
+def test_shipped_boards() -> None:
+    assert board_names() == ("pynq-z2", "zc706", "zedboard")
+    assert [board(name).name for name in board_names()] == list(board_names())
+
+
+def test_zc706_is_the_survey_board() -> None:
+    zc706 = board("zc706")
+    assert (zc706.part, zc706.clock_mhz) == ("xc7z045ffg900-2", 200)
+    assert zc706.capacity.model_dump() == {
+        "lut": 218600,
+        "ff": 437200,
+        "bram36": 545,
+        "dsp": 900,
+        "lutram": 70400,
+    }
+
+
+def test_boards_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        board("zc706").clock_mhz = 300  # type: ignore[misc]
+
+
+def test_own_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD)
+    assert board(str(path)).capacity.lut == 20800
+
+
+def test_unknown_board_names_the_others_and_the_closest() -> None:
+    with pytest.raises(SlipstickError, match=r"pynq-z2, zc706, zedboard; did you mean 'zc706'\?"):
+        board("zc760")
+    with pytest.raises(SlipstickError, match=r"choose one of these, or give a \.toml file"):
+        board("")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("lut = 20800", "lut = -1"), r"key 'capacity\.lut': .*greater than 0, not -1"),
+        (("lut = 20800", "luts = 20800"), r"key 'capacity\.lut': field required"),
+        (("clock_mhz = 100", "clock_mhz = 'fast'"), r"key 'clock_mhz': .*not 'fast'"),
+        (('family = "xc7"', 'family = "ecp5"'), r"key 'family': .*'xc7', not 'ecp5'"),
+        (('name = "mine"', 'name = "../mine"'), r"key 'name': .*not '\.\./mine'"),
+        (("dsp = 90", "dsp = 90\ncolour = 1"), r"key 'capacity\.colour': .*not permitted, not 1"),
+        (("[capacity]", "[capacity"), r"is no valid TOML \(.*line 7"),
+    ],
+)
+def test_wrong_file(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(GOOD.replace(*change))
+    with pytest.raises(SlipstickError, match=complaint):
+        board(str(path))
+
+
+def test_unreadable_file(tmp_path: Path) -> None:
+    with pytest.raises(SlipstickError, match=r"cannot be read \(No such file"):
+        board(str(tmp_path / "none.toml"))
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SlipstickError, match="not UTF-8"):
+        board(str(tmp_path / "binary.toml"))
