@@ -22,7 +22,7 @@ def distance(columns: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 def input_gradient(
     gradient: torch.Tensor, columns: torch.Tensor, weight: torch.Tensor
 ) -> torch.Tensor:
-    """``sum_o gradient * HardTanh(weight - columns)``: (N, O, L), (N, K, L), (O, K) to (N, K, L)."""
+    """``sum_o gradient * HardTanh(weight - columns)`` of (N, O, L), (N, K, L) and (O, K)."""
     result = torch.zeros_like(columns)
     for o, row in enumerate(weight):
         result += gradient[:, o, None] * (row[:, None] - columns).clamp_(-1, 1)

@@ -48,7 +48,7 @@ def l1_input_gradient(
         n, _, length = columns.shape
         wide = l1_input_gradient(_side_by_side(gradient), _side_by_side(columns), weight)
         return _apart(wide, n, length)
-    compiled = library()
+    compiled = library() if columns.is_cpu else None
     if compiled is None:
         return fallback.input_gradient(gradient, columns, weight)
     return native.input_gradient(compiled, gradient, columns, weight)
@@ -58,7 +58,7 @@ def _distance(columns: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     if _is_narrow(columns):
         n, _, length = columns.shape
         return _apart(_distance(_side_by_side(columns), weight), n, length)
-    compiled = library()
+    compiled = library() if columns.is_cpu else None
     if compiled is None:
         return fallback.distance(columns, weight)
     return native.distance(compiled, columns, weight)

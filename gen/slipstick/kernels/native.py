@@ -21,7 +21,7 @@ def distance(library: ctypes.CDLL, columns: torch.Tensor, weight: torch.Tensor) 
 def input_gradient(
     library: ctypes.CDLL, gradient: torch.Tensor, columns: torch.Tensor, weight: torch.Tensor
 ) -> torch.Tensor:
-    """``sum_o gradient * HardTanh(weight - columns)``: (N, O, L), (N, K, L), (O, K) to (N, K, L)."""
+    """``sum_o gradient * HardTanh(weight - columns)`` of (N, O, L), (N, K, L) and (O, K)."""
     result = torch.empty_like(columns, memory_format=torch.contiguous_format)
     operands = [gradient.contiguous(), columns.contiguous(), weight.t().contiguous(), result]
     _call(library, "l1_input_gradient", operands)
@@ -39,9 +39,7 @@ def _call(library: ctypes.CDLL, name: str, tensors: list[torch.Tensor]) -> None:
     pointers = [ctypes.c_void_p(tensor.data_ptr()) for tensor in tensors]
     sizes = [ctypes.c_int64(size) for size in (k, outputs, length)]
     wanted = torch.get_num_threads() if n * k * length * outputs > SMALL else 1
-    calls = [
-        (*pointers, *sizes, *map(ctypes.c_int64, part)) for part in _parts(n, length, wanted)
-    ]
+    calls = [(*pointers, *sizes, *map(ctypes.c_int64, part)) for part in _parts(n, length, wanted)]
     threads = [threading.Thread(target=function, args=call) for call in calls[1:]]
     for thread in threads:
         thread.start()

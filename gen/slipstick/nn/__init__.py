@@ -1,1 +1,16 @@
+"""Layers to train multiplication-free networks with, and a converter from ordinary ones."""
 
+from slipstick.nn.adder import AdderConv2d, AdderLinear
+from slipstick.nn.convert import convert
+from slipstick.nn.quantisers import shift_weight_ps, shift_weight_q
+from slipstick.nn.shift import ShiftConv2d, ShiftLinear
+
+__all__ = [
+    "AdderConv2d",
+    "AdderLinear",
+    "ShiftConv2d",
+    "ShiftLinear",
+    "convert",
+    "shift_weight_ps",
+    "shift_weight_q",
+]
