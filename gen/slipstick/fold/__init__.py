@@ -1,1 +1,17 @@
+"""From the integer graph to a plan: lanes, layouts, cycles and FIFO depths of every stage."""
 
+from slipstick.fold.balance import FoldChoices, PinnedFold
+from slipstick.fold.engine_fold import Fold
+from slipstick.fold.plan import Plan, Stage, plan
+from slipstick.fold.stages import NameTable, StageNodes
+
+__all__ = [
+    "Fold",
+    "FoldChoices",
+    "NameTable",
+    "PinnedFold",
+    "Plan",
+    "Stage",
+    "StageNodes",
+    "plan",
+]

@@ -1,0 +1,219 @@
+"""Builds the component of one stage from its nodes and its plan."""
+
+from functools import singledispatch
+
+import numpy as np
+from amaranth.lib import wiring
+
+from slipstick.elaborate.arrange import arrange_channels, arrange_weights, is_real
+from slipstick.fold import Stage
+from slipstick.graph import (
+    Add,
+    Argmax,
+    Concat,
+    Graph,
+    L1Matmul,
+    Node,
+    Pool,
+    ShiftMatmul,
+    Tensor,
+)
+from slipstick.graph import Affine as AffineNode
+from slipstick.rtl_templates.accumulate import Accumulate
+from slipstick.rtl_templates.add_stage import AddStage
+from slipstick.rtl_templates.affine import Affine, AffineConstants
+from slipstick.rtl_templates.affine_stage import AffineStage
+from slipstick.rtl_templates.argmax import Argmax as ArgmaxUnit
+from slipstick.rtl_templates.engine import Engine
+from slipstick.rtl_templates.join import AddStreams, ConcatStreams
+from slipstick.rtl_templates.l1_lanes import L1Lanes
+from slipstick.rtl_templates.lanes import LaneArray, LaneInput
+from slipstick.rtl_templates.pool_lanes import PoolLanes
+from slipstick.rtl_templates.shift_lanes import ShiftLanes
+
+
+@singledispatch
+def component(node: Node, stage: Stage, graph: Graph) -> wiring.Component:
+    """The hardware of ``stage``, whose first node is ``node``.
+
+    Ports: ``i`` (or ``i0``, ``i1``, ... where a stage reads several tensors) and ``o``.
+    """
+    raise TypeError(f"Node must be a kind that has a stage, not {type(node).__name__}")
+
+
+def _sources(stage: Stage, graph: Graph) -> list[Tensor]:
+    return [graph.tensors[name] for name in stage.nodes.inputs]
+
+
+def _affine(
+    stage: Stage, graph: Graph, scale: int, offset: np.ndarray, lo: int, hi: int
+) -> Affine:
+    """The stage's affine for raw totals ``t`` with ``accumulator = scale * t + offset``.
+
+    ``offset`` has shape ``(beats, lanes)``. A stage without an affine node gets the identity.
+    """
+    layout = stage.output_layout
+    output = graph.tensors[stage.nodes.output]
+    node = stage.nodes.affine
+    if node is None:
+        channels = output.shape[0]
+        node = AffineNode(
+            name="identity",
+            inputs=(),
+            exponent=np.zeros((1, channels), np.int64),
+            sign=np.ones((1, channels), np.int64),
+            bias=np.zeros(channels, np.int64),
+            shift=0,
+            lo=int(output.lo.min()),
+            hi=int(output.hi.max()),
+            frac=output.frac,
+        )
+    multiplier = arrange_channels(node.multiplier, layout)
+    constants = AffineConstants(
+        exponent=arrange_channels(node.exponent, layout),
+        sign=scale * arrange_channels(node.sign, layout),
+        bias=(arrange_channels(node.bias, layout) + multiplier * offset) * is_real(layout),
+        shift=node.shift,
+        lo=node.lo,
+        hi=node.hi,
+        rounding=node.rounding,
+        real=is_real(layout),
+    )
+    return Affine(layout.lanes, lo, hi, constants, output.width)
+
+
+def _matmul(
+    stage: Stage, graph: Graph, lanes: LaneArray, scale: int, correction: np.ndarray
+) -> Engine:
+    """An engine whose raw totals ``t`` mean ``scale * t + correction + bias``."""
+    node = stage.nodes.node
+    assert stage.walk is not None
+    layout = stage.output_layout
+    offset = correction + arrange_channels(node.bias, layout)
+    accumulator = graph.tensors[node.name]
+    ends = np.stack(
+        [
+            scale * (arrange_channels(end, layout) - offset)
+            for end in (accumulator.lo, accumulator.hi)
+        ]
+    )[:, is_real(layout)]
+    lo, hi = int(ends.min()), int(ends.max())
+    accumulate = Accumulate(layout.lanes, lanes.sum_width, lanes.sum_lo < 0, lo, hi)
+    affine = _affine(stage, graph, scale, offset, lo, hi)
+    width = graph.tensors[stage.nodes.output].width
+    return Engine(stage.walk, lanes, accumulate, affine, width)
+
+
+def _lane_input(stage: Stage, source: Tensor) -> LaneInput:
+    """What the lanes read: a channel of ``source``, or 0 from a pad lane or a padded tap."""
+    assert stage.walk is not None
+    return LaneInput(
+        taps=stage.walk.parallel_taps,
+        lanes=stage.input_layouts[0].lanes,
+        width=source.width,
+        signed=source.signed,
+        lo=min(int(source.lo.min()), 0),
+        hi=max(int(source.hi.max()), 0),
+    )
+
+
+@component.register
+def _(node: ShiftMatmul, stage: Stage, graph: Graph) -> Engine:
+    (source,) = _sources(stage, graph)
+    words, layout, walk = stage.input_layouts[0], stage.output_layout, stage.walk
+    assert walk is not None
+    exponent, sign = (
+        np.stack(
+            [arrange_weights(term, walk, words, layout, node.groups) for term in table], axis=-1
+        )
+        for table in (node.exponent, node.sign)
+    )
+    lanes = ShiftLanes(_lane_input(stage, source), exponent, sign)
+    return _matmul(stage, graph, lanes, 1, lanes.correction(walk.beats))
+
+
+@component.register
+def _(node: L1Matmul, stage: Stage, graph: Graph) -> Engine:
+    (source,) = _sources(stage, graph)
+    assert stage.walk is not None
+    weight = arrange_weights(
+        node.weight, stage.walk, stage.input_layouts[0], stage.output_layout, node.groups
+    )
+    lanes = L1Lanes(_lane_input(stage, source), weight)
+    return _matmul(stage, graph, lanes, -1, lanes.correction(stage.walk.beats))
+
+
+@component.register
+def _(node: Pool, stage: Stage, graph: Graph) -> Engine:
+    (source,) = _sources(stage, graph)
+    assert stage.walk is not None
+    pooled = graph.tensors[node.name]
+    lanes = PoolLanes(_lane_input(stage, source), node.kind)
+    lo, hi = min(int(pooled.lo.min()), 0), max(int(pooled.hi.max()), 0)
+    accumulate = Accumulate(lanes.outputs, lanes.sum_width, lanes.sum_lo < 0, lo, hi, node.kind)
+    outside = int(source.lo.min()) if node.kind == "max" else 0
+    affine = None
+    if stage.nodes.affine or accumulate.width != pooled.width:
+        offset = np.zeros(is_real(stage.output_layout).shape, np.int64)
+        affine = _affine(stage, graph, 1, offset, lo, hi)
+    width = graph.tensors[stage.nodes.output].width
+    return Engine(stage.walk, lanes, accumulate, affine, width, outside)
+
+
+@component.register
+def _(node: AffineNode, stage: Stage, graph: Graph) -> AffineStage:
+    (source,) = _sources(stage, graph)
+    layout = stage.output_layout
+    output = graph.tensors[node.name]
+    constants = AffineConstants(
+        exponent=arrange_channels(node.exponent, layout),
+        sign=arrange_channels(node.sign, layout),
+        bias=arrange_channels(node.bias, layout),
+        shift=node.shift,
+        lo=node.lo,
+        hi=node.hi,
+        rounding=node.rounding,
+        real=is_real(layout),
+    )
+    lo, hi = min(int(source.lo.min()), 0), max(int(source.hi.max()), 0)
+    affine = Affine(layout.lanes, lo, hi, constants, output.width)
+    return AffineStage(affine, layout.lanes, source.width, source.signed, output.width)
+
+
+@component.register
+def _(node: Add, stage: Stage, graph: Graph) -> wiring.Component:
+    a, b = _sources(stage, graph)
+    total = graph.tensors[node.name]
+    lanes = stage.output_layout.lanes
+    # A pad lane adds 0 to 0, which the sums' own interval need not hold.
+    lo, hi = min(int(total.lo.min()), 0), max(int(total.hi.max()), 0)
+    adder = AddStreams(
+        lanes,
+        (a.width, a.signed, node.shifts[0]),
+        (b.width, b.signed, node.shifts[1]),
+        lo,
+        hi,
+    )
+    if stage.nodes.affine is None:
+        return AddStage(adder, None)
+    offset = np.zeros(is_real(stage.output_layout).shape, np.int64)
+    affine = _affine(stage, graph, 1, offset, lo, hi)
+    width = graph.tensors[stage.nodes.output].width
+    return AddStage(adder, AffineStage(affine, lanes, adder.out_width, adder.out_signed, width))
+
+
+@component.register
+def _(node: Concat, stage: Stage, graph: Graph) -> ConcatStreams:
+    sources = _sources(stage, graph)
+    return ConcatStreams(
+        stage.output_layout.lanes,
+        tuple(len(layout.beats) for layout in stage.input_layouts),
+        tuple((s.width, s.signed, k) for s, k in zip(sources, node.shifts, strict=True)),
+        graph.tensors[node.name].width,
+    )
+
+
+@component.register
+def _(node: Argmax, stage: Stage, graph: Graph) -> ArgmaxUnit:
+    (source,) = _sources(stage, graph)
+    return ArgmaxUnit(stage.input_layouts[0], source.width, source.signed)

@@ -1,0 +1,144 @@
+"""Gives each engine the fewest lanes with which no stage is slower than the rest need be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from slipstick.errors import SlipstickError
+from slipstick.fold.engine_fold import Fold, Shape, check_fold, fold_cycles, legal_folds, shape_of
+from slipstick.fold.stages import StageNodes
+from slipstick.graph import Graph, Tensor
+
+SHIFT_LUTS, L1_LUTS, POOL_LUTS = 34, 20, 10
+"""Estimated LUTs of a lane with its share of the tree, to weigh one fold against another."""
+OUTPUT_LUTS = 60
+"""Estimated LUTs that each parallel output channel costs behind its lanes."""
+REGROUP_LUTS = 8
+"""Estimated LUTs a channel where a stream must change its number of lanes."""
+
+
+@dataclass(frozen=True)
+class PinnedFold:
+    """What the user decided of one layer's fold; None where not."""
+
+    outputs: int | None = None
+    inputs: int | None = None
+    taps: int | None = None
+
+
+@dataclass(frozen=True)
+class FoldChoices:
+    """What the user decided.
+
+    Attributes
+    ----------
+    lanes : lanes that may be spent in all.
+    interval : cycles a frame may take, or None for the fastest within ``lanes``.
+    pinned : by layer name.
+    """
+
+    lanes: int = 512
+    interval: int | None = None
+    pinned: Mapping[str, PinnedFold] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    fold: Fold
+    cycles: int
+    cost: int
+
+
+def balance(
+    graph: Graph, stages: tuple[StageNodes, ...], choices: FoldChoices
+) -> dict[str, Fold]:
+    """A fold for every engine, by instance name.
+
+    The interval is the smallest for which the cheapest folds need at most ``choices.lanes``
+    lanes, or ``choices.interval``. Raises `SlipstickError` if that cannot be met.
+    """
+    tables: dict[str, list[_Candidate]] = {}
+    for stage in stages:
+        source = graph.tensors[stage.inputs[0]]
+        shape = shape_of(stage.node, source)
+        if shape is not None:
+            pinned = choices.pinned.get(stage.node.name, PinnedFold())
+            tables[stage.instance] = _candidates(shape, source, pinned)
+    if not tables:
+        return {}
+    producers = {stage.output: stage.instance for stage in stages}
+    fastest = max(min(c.cycles for c in table) for table in tables.values())
+    if choices.interval is not None:
+        if choices.interval < fastest:
+            raise SlipstickError(
+                "[fold] interval",
+                f"{choices.interval} cycles a frame cannot be met, the best is {fastest}",
+                f"set it to {fastest} or more",
+            )
+        return _cheapest(stages, producers, tables, choices.interval)
+    intervals = sorted({c.cycles for table in tables.values() for c in table if c.cycles >= fastest})
+    low, high = 0, len(intervals) - 1
+    while low < high:
+        middle = (low + high) // 2
+        folds = _cheapest(stages, producers, tables, intervals[middle])
+        if sum(fold.lanes for fold in folds.values()) <= choices.lanes:
+            high = middle
+        else:
+            low = middle + 1
+    return _cheapest(stages, producers, tables, intervals[low])
+
+
+def _candidates(shape: Shape, source: Tensor, pinned: PinnedFold) -> list[_Candidate]:
+    wanted = (pinned.outputs, pinned.inputs, pinned.taps)
+    folds = {
+        Fold(*(w if w is not None else f for w, f in zip(wanted, vars(fold).values(), strict=True)))
+        for fold in legal_folds(shape)
+    }
+    legal = [fold for fold in folds if _is_legal(shape, fold)]
+    if not legal:
+        # Nothing fits the pinned values: let the first clash say why.
+        check_fold(shape, min(folds, key=lambda fold: vars(fold).values().__iter__().__next__()))
+    return sorted(
+        (_Candidate(f, fold_cycles(shape, f, source), _cost(shape, f)) for f in legal),
+        key=lambda c: (c.cost, c.cycles, c.fold.outputs, c.fold.inputs, c.fold.taps),
+    )
+
+
+def _is_legal(shape: Shape, fold: Fold) -> bool:
+    try:
+        check_fold(shape, fold)
+    except SlipstickError:
+        return False
+    return True
+
+
+def _cost(shape: Shape, fold: Fold) -> int:
+    lane = SHIFT_LUTS * shape.terms if shape.terms > 1 else max(L1_LUTS, SHIFT_LUTS * shape.terms)
+    if shape.terms == 0:
+        lane = POOL_LUTS
+    return fold.lanes * lane + fold.outputs * OUTPUT_LUTS
+
+
+def _cheapest(
+    stages: tuple[StageNodes, ...],
+    producers: Mapping[str, str],
+    tables: Mapping[str, list[_Candidate]],
+    interval: int,
+) -> dict[str, Fold]:
+    """For every engine the cheapest candidate of at most ``interval`` cycles.
+
+    A candidate that takes the stream as its producer sends it saves the regrouping.
+    """
+    folds: dict[str, Fold] = {}
+    for stage in stages:
+        if stage.instance not in tables:
+            continue
+        before = folds.get(producers.get(stage.inputs[0], ""))
+        fitting = [c for c in tables[stage.instance] if c.cycles <= interval]
+
+        def total(candidate: _Candidate, before: Fold | None = before) -> tuple[int, int]:
+            regroups = before is not None and candidate.fold.inputs != before.outputs
+            width = max(candidate.fold.inputs, before.outputs) if before else 0
+            return candidate.cost + regroups * REGROUP_LUTS * width, candidate.cycles
+
+        folds[stage.instance] = min(fitting, key=total).fold
+    return folds

@@ -1,0 +1,129 @@
+"""The plan of a circuit: folds, layouts, cycles and FIFOs of every stage."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from slipstick.fold.balance import FoldChoices, balance
+from slipstick.fold.engine_fold import (
+    Fold,
+    fold_cycles,
+    input_layout,
+    output_layout,
+    shape_of,
+    walk_of,
+)
+from slipstick.fold.fifos import fifo_depths
+from slipstick.fold.layouts import passing_layouts
+from slipstick.fold.stages import StageNodes, stages_of
+from slipstick.graph import Flatten, Graph
+from slipstick.rtl_templates.window_reader import WindowWalk
+from slipstick.streams import Layout
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the circuit, decided.
+
+    Attributes
+    ----------
+    nodes : what it computes, and its name in hardware.
+    fold, walk : of an engine, else None.
+    input_layouts : how it takes each of its inputs.
+    output_layout : how its output passes.
+    cycles : initiation interval of a frame.
+    fifos : beats of the FIFO before each input, 0 for none.
+    """
+
+    nodes: StageNodes
+    fold: Fold | None
+    walk: WindowWalk | None
+    input_layouts: tuple[Layout, ...]
+    output_layout: Layout
+    cycles: int
+    fifos: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `slipstick.elaborate` builds.
+
+    Attributes
+    ----------
+    stages : in the graph's order.
+    layouts : how each tensor passes, the input and flattens included.
+    cycles : initiation interval of a frame: that of the slowest stage or stream.
+    """
+
+    stages: tuple[Stage, ...]
+    layouts: Mapping[str, Layout]
+    cycles: int
+
+
+def plan(graph: Graph, choices: FoldChoices) -> Plan:
+    """Decides the circuit of ``graph``.
+
+    Raises `SlipstickError` for a fold the engine cannot do.
+    """
+    stages = stages_of(graph)
+    folds = balance(graph, stages, choices)
+    layouts: dict[str, Layout] = {}
+    first = _first_lanes(graph, stages, folds)
+    layouts[graph.input.name] = Layout.natural(graph.tensors[graph.input.name].shape[0], first)
+    decided: dict[str, Stage] = {}
+    by_node = {stage.node.name: stage for stage in stages}
+    for node in graph.nodes[1:]:
+        if isinstance(node, Flatten):
+            _, height, width = graph.tensors[node.inputs[0]].shape
+            layouts[node.name] = layouts[node.inputs[0]].flattened(height, width)
+        elif node.name in by_node:
+            stage = _decide(graph, by_node[node.name], folds, layouts)
+            layouts[stage.nodes.output] = stage.output_layout
+            decided[node.name] = stage
+    depths = fifo_depths(graph, [*decided.values()], layouts)
+    finished = tuple(
+        Stage(**{**vars(stage), "fifos": depths[stage.nodes.instance]})
+        for stage in decided.values()
+    )
+    return Plan(finished, layouts, _interval(graph, finished, layouts))
+
+
+def _first_lanes(
+    graph: Graph, stages: tuple[StageNodes, ...], folds: Mapping[str, Fold]
+) -> int:
+    """Channels a beat at the input: what its first reader takes."""
+    channels = graph.tensors[graph.input.name].shape[0]
+    for stage in stages:
+        fold = folds.get(stage.instance)
+        if graph.input.name in stage.inputs and fold:
+            shape = shape_of(stage.node, graph.tensors[graph.input.name])
+            assert shape is not None
+            spans = shape.groups > 1 and fold.outputs > shape.group_outputs
+            return fold.inputs * (fold.outputs // shape.group_outputs if spans else 1)
+    return channels if channels <= 16 else 1
+
+
+def _decide(
+    graph: Graph, stage: StageNodes, folds: Mapping[str, Fold], layouts: Mapping[str, Layout]
+) -> Stage:
+    sources = [layouts[name] for name in stage.inputs]
+    tensor = graph.tensors[stage.inputs[0]]
+    shape = shape_of(stage.node, tensor)
+    if shape is None:
+        inputs, output = passing_layouts(stage.node, sources, graph.tensors)
+        pixels = tensor.shape[1] * tensor.shape[2]
+        beats = max(len(output.beats), *(len(layout.beats) for layout in inputs))
+        return Stage(stage, None, None, inputs, output, pixels * beats, ())
+    fold = folds[stage.instance]
+    words = input_layout(shape, fold, sources[0])
+    output = output_layout(shape, fold, words)
+    walk = walk_of(shape, fold, tensor, words, output)
+    cycles = max(walk.cycles, fold_cycles(shape, fold, tensor))
+    return Stage(stage, fold, walk, (words,), output, cycles, ())
+
+
+def _interval(graph: Graph, stages: tuple[Stage, ...], layouts: Mapping[str, Layout]) -> int:
+    streams = [
+        len(layouts[name].beats) * graph.tensors[name].shape[1] * graph.tensors[name].shape[2]
+        for name in layouts
+    ]
+    return max([stage.cycles for stage in stages] + streams)

@@ -1,0 +1,53 @@
+"""A residual addition with stream ports, requantised where the network says so."""
+
+import numpy as np
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from slipstick.rtl_templates.affine_stage import AffineStage
+from slipstick.rtl_templates.join import AddStreams
+
+
+class AddStage(wiring.Component):
+    """The sum of two streams, and what follows it.
+
+    Parameters
+    ----------
+    adder : the exact sum.
+    affine : its requantisation, or None.
+
+    Members
+    -------
+    i0, i1 : the branches.
+    o : the sum.
+    """
+
+    def __init__(self, adder: AddStreams, affine: AffineStage | None) -> None:
+        self._adder, self._affine = adder, affine
+        last = affine or adder
+        ports = adder.signature.members
+        super().__init__(
+            {
+                "i0": In(ports["i0"].signature),
+                "i1": In(ports["i1"].signature),
+                "o": Out(last.signature.members["o"].signature),
+            }
+        )
+
+    def model(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Beats ``(n, lanes)`` of both branches to the beats of the sum."""
+        total = self._adder.model(a, b)
+        return self._affine.model(total) if self._affine else total
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.adder = adder = self._adder
+        wiring.connect(m, adder.i0, wiring.flipped(self.i0))
+        wiring.connect(m, adder.i1, wiring.flipped(self.i1))
+        last: wiring.Component = adder
+        if self._affine is not None:
+            m.submodules.affine = last = self._affine
+            wiring.connect(m, adder.o, last.i)
+        wiring.connect(m, wiring.flipped(self.o), last.o)
+        return m

@@ -1,0 +1,167 @@
+"""``clamp(round((x * m + b) / 2**s))``, channel by channel, with shifts and adders alone."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from slipstick.rtl_templates.arithmetic import Bounded, delayed, field, register
+from slipstick.rtl_templates.lanes import LaneInput
+from slipstick.rtl_templates.numbers import shape_for
+from slipstick.rtl_templates.shift_lanes import ShiftLanes
+from slipstick.rtl_templates.weight_rom import FieldRom
+
+
+@dataclass(frozen=True, eq=False)
+class AffineConstants:
+    """The constants of an affine step, beat by beat of a pixel.
+
+    Parameters
+    ----------
+    exponent, sign : int64 ``(T, beats, lanes)``: ``m = sum_t sign << exponent``.
+    bias : int64 ``(beats, lanes)``.
+    shift : bits dropped.
+    lo, hi : saturation bounds.
+    rounding : ``"half_up"``, ``"floor"`` or ``"half_even"``.
+    real : bool ``(beats, lanes)``, False where the lane carries no channel and must give 0.
+    """
+
+    exponent: np.ndarray
+    sign: np.ndarray
+    bias: np.ndarray
+    shift: int
+    lo: int
+    hi: int
+    rounding: Literal["half_up", "floor", "half_even"]
+    real: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.shift < 0:
+            raise ValueError(f"Shift must be a non-negative integer, not {self.shift!r}")
+        if self.lo > self.hi:
+            raise ValueError(f"Bounds must be in order, not [{self.lo}, {self.hi}]")
+
+
+class Affine(wiring.Component):
+    """Free-running affine requantisation of ``lanes`` channels a beat.
+
+    Parameters
+    ----------
+    lanes : channels side by side.
+    lo, hi : interval of every input.
+    constants : what to do, beat by beat; the beats of a pixel repeat.
+    out_width : bits of an output field.
+
+    Members
+    -------
+    i_ahead : a beat comes in two cycles.
+    i_data : the beat: two's complement fields of `in_width` bits.
+    o_data : fields of ``out_width`` bits, `latency` cycles after ``i_data``.
+
+    Latency: the term lanes (2 cycles and a tree), the bias, the saturation: 4 cycles and a tree.
+    """
+
+    def __init__(
+        self, lanes: int, lo: int, hi: int, constants: AffineConstants, out_width: int
+    ) -> None:
+        self._constants = constants
+        self._lanes = lanes
+        self._out_width = out_width
+        # The lanes invert a signed word without an extra bit, so the input is always signed.
+        lo, hi = min(lo, -1), max(hi, 0)
+        self.in_width = shape_for(lo, hi).width
+        source = LaneInput(1, lanes, self.in_width, True, lo, hi)
+        beats = len(constants.bias)
+        exponent, sign = (
+            table.transpose(1, 2, 0)[:, :, None, None, :]
+            for table in (constants.exponent, constants.sign)
+        )
+        self._terms = ShiftLanes(source, exponent, sign)
+        rounding = 0
+        if constants.rounding != "floor" and constants.shift:
+            rounding = 1 << (constants.shift - 1)
+        self._bias = constants.bias + self._terms.correction(beats) + rounding
+        self.latency = self._terms.latency + 2
+        super().__init__(
+            {
+                "i_ahead": In(1),
+                "i_data": In(lanes * self.in_width),
+                "o_data": Out(lanes * out_width),
+            }
+        )
+
+    def model(self, beats: np.ndarray) -> np.ndarray:
+        """Integers ``(n, lanes)`` of consecutive beats to the outputs ``(n, lanes)``."""
+        c = self._constants
+        beat = np.arange(len(beats)) % len(c.bias)
+        product = (beats[:, None, :] * (c.sign << c.exponent).transpose(1, 0, 2)[beat]).sum(axis=1)
+        value = product + c.bias[beat]
+        rounded = value >> c.shift
+        if c.shift and c.rounding != "floor":
+            half = 1 << (c.shift - 1)
+            rounded = (value + half) >> c.shift
+            if c.rounding == "half_even":
+                tie = (value & ((1 << c.shift) - 1)) == half
+                rounded -= tie & (rounded & 1 == 1)
+        return np.where(c.real[beat], np.clip(rounded, c.lo, c.hi), 0)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.terms = terms = self._terms
+        m.d.comb += [terms.i_words.eq(self.i_data), terms.i_ahead.eq(self.i_ahead)]
+        rom = FieldRom(len(self._bias))
+        for lane in range(self._lanes):
+            product = Bounded(
+                field(terms.o_sums, lane, terms.sum_width, terms.sum_lo < 0),
+                terms.sum_lo,
+                terms.sum_hi,
+            )
+            biased = self._add_bias(m, rom, product, lane)
+            output = Signal(self._out_width, name=f"output_{lane}", reset_less=True)
+            m.d.sync += output.eq(self._saturate(m, rom, biased, lane))
+            m.d.comb += self.o_data.word_select(lane, self._out_width).eq(output)
+        ahead = Signal(name="ahead")
+        m.d.comb += ahead.eq(self.i_ahead)
+        rom.attach(m, delayed(m, ahead, terms.latency, "ahead", reset_less=False))
+        return m
+
+    def _add_bias(self, m: Module, rom: FieldRom, product: Bounded, lane: int) -> Bounded:
+        column = self._bias[:, lane]
+        lo, hi = int(column.min()), int(column.max())
+        shape = shape_for(lo, hi)
+        mask = (1 << shape.width) - 1
+        bits = rom.field([int(b) & mask for b in column], shape.width, f"bias_{lane}")
+        bias = bits.as_signed() if shape.signed else bits
+        total = Bounded(product.value + bias, product.lo + lo, product.hi + hi)
+        return register(m, total, f"biased_{lane}")
+
+    def _saturate(self, m: Module, rom: FieldRom, biased: Bounded, lane: int) -> Value:
+        c = self._constants
+        value = biased.value >> c.shift
+        lo, hi = biased.lo >> c.shift, biased.hi >> c.shift
+        if c.rounding == "half_even" and c.shift:
+            # With one half added, a tie leaves no low bits; an odd result then goes down by one.
+            tie = ~biased.value[: c.shift].any()
+            value = _as(Cat(value[0] & ~tie, value[1:]), lo < 0)
+        if hi > c.hi:
+            value = Mux(value > c.hi, Const(c.hi), value)
+        if lo < c.lo:
+            value = Mux(biased.value >> c.shift < c.lo, Const(c.lo), value)
+        real = c.real[:, lane]
+        if c.lo <= 0 <= c.hi and not c.bias[~real, lane].any():
+            return value
+        return Mux(self._kept(m, rom, real.astype(int), lane), value, 0)
+
+    def _kept(self, m: Module, rom: FieldRom, real: np.ndarray, lane: int) -> Value:
+        """Whether the lane carries a channel, in step with the biased value."""
+        field_bit = rom.field(real, 1, f"real_{lane}")
+        kept = Signal(name=f"kept_{lane}")
+        m.d.sync += kept.eq(field_bit)
+        return kept
+
+
+def _as(value: Value, is_signed: bool) -> Value:
+    return value.as_signed() if is_signed else value

@@ -1,0 +1,86 @@
+"""Balanced, registered reductions whose widths follow from proven intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
+
+from slipstick.rtl_templates.numbers import shape_for
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A hardware value and the interval ``[lo, hi]`` it is proven to stay in."""
+
+    value: Value
+    lo: int
+    hi: int
+
+
+def register(m: Module, bounded: Bounded, name: str) -> Bounded:
+    """``bounded`` one cycle later, in the smallest format of its interval."""
+    signal = Signal(shape_for(bounded.lo, bounded.hi), name=name, reset_less=True)
+    m.d.sync += signal.eq(bounded.value)
+    return Bounded(signal, bounded.lo, bounded.hi)
+
+
+def tree_latency(terms: int) -> int:
+    """Cycles of a tree over ``terms`` values: one a level."""
+    return (terms - 1).bit_length()
+
+
+def adder_tree(m: Module, terms: Sequence[Bounded], name: str) -> Bounded:
+    """Sum of ``terms``, `tree_latency` cycles later.
+
+    Every level is registered: a chain of unregistered adders would be melted by Yosys into
+    full-adder LUTs off the carry chain.
+    """
+
+    def add(a: Bounded, b: Bounded) -> Bounded:
+        return Bounded(a.value + b.value, a.lo + b.lo, a.hi + b.hi)
+
+    return _tree(m, terms, add, name)
+
+
+def max_tree(m: Module, terms: Sequence[Bounded], name: str) -> Bounded:
+    """Maximum of ``terms``, `tree_latency` cycles later."""
+
+    def larger(a: Bounded, b: Bounded) -> Bounded:
+        value = Mux(a.value > b.value, a.value, b.value)
+        return Bounded(value, max(a.lo, b.lo), max(a.hi, b.hi))
+
+    return _tree(m, terms, larger, name)
+
+
+def _tree(m: Module, terms: Sequence[Bounded], combine, name: str) -> Bounded:  # noqa: ANN001
+    level = list(terms)
+    depth = 0
+    while len(level) > 1:
+        pairs = [combine(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
+        odd = level[len(pairs) * 2 :]
+        level = [
+            register(m, bounded, f"{name}_{depth}_{index}")
+            for index, bounded in enumerate(pairs + odd)
+        ]
+        depth += 1
+    return level[0]
+
+
+def delayed(m: Module, value: Signal, cycles: int, name: str, reset_less: bool = True) -> Signal:
+    """``value`` ``cycles`` cycles later."""
+    for cycle in range(cycles):
+        after = Signal(value.shape(), name=f"{name}_d{cycle + 1}", reset_less=reset_less)
+        m.d.sync += after.eq(value)
+        value = after
+    return value
+
+
+def field(vector: Value, index: int, width: int, is_signed: bool) -> Value:
+    """Lane ``index`` of a flat vector of ``width``-bit lanes."""
+    lane = vector[index * width : (index + 1) * width]
+    return lane.as_signed() if is_signed else lane
+
+
+def lane_shape(width: int, is_signed: bool):  # noqa: ANN201
+    """Amaranth shape of one lane."""
+    return signed(width) if is_signed else unsigned(width)

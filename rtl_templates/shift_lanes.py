@@ -1,0 +1,198 @@
+"""Lanes that multiply by signed powers of two: a multiplexer, an exclusive-or, a tree."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from amaranth.hdl import Const, Module, Mux, Signal, Value
+
+from slipstick.rtl_templates.arithmetic import (
+    Bounded,
+    adder_tree,
+    lane_shape,
+    register,
+    tree_latency,
+)
+from slipstick.rtl_templates.lanes import LaneArray, LaneInput
+from slipstick.rtl_templates.numbers import shape_for
+from slipstick.rtl_templates.weight_rom import FieldRom
+
+FINE_BITS = 2
+"""Low bits of an exponent that the first multiplexer decodes: 4 inputs + 2 selects, one LUT6."""
+
+
+@dataclass(frozen=True)
+class _Lane:
+    """One lane: where it reads, and the weights it meets step by step."""
+
+    tap: int
+    channel: int
+    exponent: np.ndarray
+    negative: np.ndarray
+    nonzero: np.ndarray
+
+    @cached_property
+    def lowest(self) -> int:
+        """Exponent of the lane's own least significant bit."""
+        return int(self.exponent.min())
+
+    @cached_property
+    def spread(self) -> int:
+        """Largest shift the lane's multiplexers do."""
+        return int(self.exponent.max()) - self.lowest
+
+    def bits(self, source: LaneInput) -> int:
+        """Bits of the lane's shifted value."""
+        return source.width + self.spread
+
+    def bounds(self, source: LaneInput) -> tuple[int, int]:
+        """Interval of the lane's term, inverted or not, at the lane's least significant bit."""
+        if source.signed:
+            reach = max(-source.lo, source.hi + 1) << self.spread
+            return -reach, reach - 1
+        if self.negative.any():
+            return 0, (1 << self.bits(source)) - 1
+        return 0, source.hi << self.spread
+
+
+class ShiftLanes(LaneArray):
+    """``sum[p] = sum over taps, channels, terms of u``, with ``u`` the one's complement product.
+
+    ``u = (x << exponent)``, inverted bit by bit where the weight is negative. The exact product
+    sum is what the steps add up to plus `correction`: what inversion misses is a constant of
+    the weights, and it is added where a bias is added anyway.
+
+    Parameters
+    ----------
+    source : format of the words.
+    exponent, sign : int64 ``(steps, P, taps, S, T)`` in the order of the steps. With
+        ``blocks = lanes / S``, output ``p`` reads lanes ``[b*S, (b+1)*S)`` of a word, where
+        ``b = p // (P / blocks)``.
+
+    Latency: 2 cycles and the tree.
+    """
+
+    def __init__(self, source: LaneInput, exponent: np.ndarray, sign: np.ndarray) -> None:
+        self.steps, outputs, *_ = exponent.shape
+        self._rows = [_row(source, exponent[:, p], sign[:, p], p, outputs) for p in range(outputs)]
+        self._levels = max(tree_latency(max(len(row), 1)) for row in self._rows)
+        self.latency = 2 + self._levels
+        bounds = [
+            [tuple(end << lane.lowest for end in lane.bounds(source)) for lane in row]
+            for row in self._rows
+        ]
+        self.sum_lo = min(sum(lo for lo, _ in row) for row in bounds)
+        self.sum_hi = max(sum(hi for _, hi in row) for row in bounds)
+        super().__init__(source, outputs, shape_for(self.sum_lo, self.sum_hi).width)
+
+    def correction(self, beats: int) -> np.ndarray:
+        """What the summed steps of each output lack, int64 ``(beats, P)``.
+
+        A lane of ``n`` bits inverts an unsigned ``v`` to ``2**n - 1 - v``, a signed one to
+        ``-1 - v``.
+        """
+        result = np.zeros((self.steps, len(self._rows)), np.int64)
+        for p, row in enumerate(self._rows):
+            for lane in row:
+                wrap = 0 if self.source.signed else 1 << lane.bits(self.source)
+                result[:, p] += lane.negative * ((1 - wrap) << lane.lowest)
+        return result.reshape(beats, -1, len(self._rows)).sum(axis=1)
+
+    def model(self, words: np.ndarray) -> np.ndarray:
+        """``(steps, taps, lanes)`` integers to the sums ``(steps, P)``."""
+        sums = np.zeros((len(words), self.outputs), np.int64)
+        step = np.arange(len(words)) % self.steps
+        for p, row in enumerate(self._rows):
+            for lane in row:
+                shifted = words[:, lane.tap, lane.channel] << lane.exponent[step] - lane.lowest
+                top = 0 if self.source.signed else 1 << lane.bits(self.source)
+                value = np.where(lane.negative[step], top - 1 - shifted, shifted)
+                sums[:, p] += np.where(lane.nonzero[step], value, 0) << lane.lowest
+        return sums
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        rom = FieldRom(self.steps)
+        for p, row in enumerate(self._rows):
+            terms = [
+                self._term(m, rom, lane, f"{p}_{index}") for index, lane in enumerate(row)
+            ] or [Bounded(Const(0), 0, 0)]
+            total = adder_tree(m, terms, f"sum_{p}")
+            for level in range(tree_latency(len(terms)), self._levels):
+                total = register(m, total, f"sum_{p}_{level}")
+            m.d.comb += self.o_sums.word_select(p, self.sum_width).eq(total.value)
+        rom.attach(m, self.i_ahead)
+        return m
+
+    def _term(self, m: Module, rom: FieldRom, lane: _Lane, name: str) -> Bounded:
+        """The lane's term, 2 cycles after its word: fine shift, then coarse shift and sign."""
+        x = self.source.value(self.i_words, lane.tap, lane.channel)
+        bits = lane.spread.bit_length()
+        amount = rom.field(lane.exponent - lane.lowest, bits, f"exponent_{name}")
+        negative = rom.field(lane.negative.astype(int), 1, f"negative_{name}")
+        nonzero = rom.field(lane.nonzero.astype(int), 1, f"nonzero_{name}")
+
+        fine = min(lane.spread, (1 << FINE_BITS) - 1)
+        shifted = _shift(x.value, amount[:FINE_BITS], fine, 1)
+        value = register(m, Bounded(shifted, x.lo << fine, x.hi << fine), f"fine_{name}").value
+        if lane.spread > fine:
+            coarse = _late(m, amount[FINE_BITS:], f"coarse_{name}")
+            value = _shift(value, coarse, lane.spread >> FINE_BITS, 1 << FINE_BITS)
+        lo, hi = lane.bounds(self.source)
+        if lane.negative.any():
+            inverts = _late(m, negative, f"inverts_{name}")
+            width = shape_for(lo, hi).width
+            padded = Signal(lane_shape(width, self.source.signed), name=f"shifted_{name}")
+            m.d.comb += padded.eq(value)
+            value = (padded ^ inverts.replicate(width)).as_unsigned()
+            value = value.as_signed() if self.source.signed else value
+        if not lane.nonzero.all():
+            # A constant 0 chosen by one bit: synthesis uses the register's synchronous reset.
+            value = Mux(_late(m, nonzero, f"keeps_{name}"), value, 0)
+        term = register(m, Bounded(value, lo, hi), f"term_{name}")
+        return Bounded(
+            term.value << lane.lowest if lane.lowest else term.value,
+            lo << lane.lowest,
+            hi << lane.lowest,
+        )
+
+
+def _row(
+    source: LaneInput, exponent: np.ndarray, sign: np.ndarray, p: int, outputs: int
+) -> list[_Lane]:
+    """The lanes of output ``p`` that ever meet a weight other than 0; input ``(steps, Q, S, T)``."""
+    channels = exponent.shape[2]
+    first = p // (outputs // (source.lanes // channels)) * channels
+    lanes = []
+    for tap, channel, term in np.ndindex(*exponent.shape[1:]):
+        signs = sign[:, tap, channel, term]
+        nonzero = signs != 0
+        if nonzero.any():
+            exponents = exponent[:, tap, channel, term]
+            # A zero weight takes the smallest exponent there is, so that it widens nothing.
+            exponents = np.where(nonzero, exponents, exponents[nonzero].min())
+            lanes.append(_Lane(tap, first + channel, exponents, signs < 0, nonzero))
+    return lanes
+
+
+def _late(m: Module, value: Value, name: str) -> Value:
+    """``value`` one cycle later; a constant stays one."""
+    if isinstance(value, Const):
+        return value
+    late = Signal(len(value), name=name, reset_less=True)
+    m.d.sync += late.eq(value)
+    return late
+
+
+def _shift(x: Value, amount: Value, most: int, unit: int) -> Value:
+    """``x << amount * unit`` for an amount of at most ``most``, as a tree of multiplexers."""
+    choices = [x << shift * unit if shift else x for shift in range(most + 1)]
+    bit = 0
+    while len(choices) > 1:
+        pairs = [
+            Mux(amount[bit], odd, even)
+            for even, odd in zip(choices[::2], choices[1::2], strict=False)
+        ]
+        choices = pairs + choices[len(pairs) * 2 :]
+        bit += 1
+    return choices[0]
