@@ -1,0 +1,209 @@
+"""The build folder's manifest, written by the compiler and read by everything after it.
+
+docs/architecture.md describes the folder; these classes are that description, checked.
+"""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from slipstick.errors import SlipstickError
+from slipstick.streams import PAD, Layout
+
+__all__ = [
+    "Accuracy",
+    "BoardRecord",
+    "Fold",
+    "Manifest",
+    "PortRecord",
+    "StageRecord",
+    "StageStream",
+    "StreamRecord",
+    "read_manifest",
+    "write_manifest",
+]
+
+FORMAT = 1
+FILE = "manifest.json"
+WORD = 32
+
+# Names reach Verilog, C++ and file names, so a manifest from elsewhere must not smuggle others.
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Size = Annotated[int, Field(gt=0)]
+
+
+class Record(BaseModel):
+    """Base of all: frozen, and closed, so that a misspelt key is found where it is written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class StreamRecord(Record):
+    """A tensor as it travels: its grid, and the channels of each beat of a pixel."""
+
+    tensor: str
+    shape: tuple[Size, Size, Size]
+    width: int = Field(gt=0, le=64)
+    signed: bool
+    frac: int
+    beats: tuple[tuple[int, ...], ...]
+
+    @model_validator(mode="after")
+    def _beats_carry_every_channel_once(self) -> "StreamRecord":
+        if len({len(beat) for beat in self.beats}) != 1:
+            raise ValueError("beats must be lists of one length")
+        if sorted(self.layout.order) != list(range(self.shape[0])):
+            raise ValueError(f"beats must carry each of {self.shape[0]} channels once")
+        return self
+
+    @property
+    def layout(self) -> Layout:
+        """Which channel each lane of each beat carries; `PAD` lanes are always 0."""
+        return Layout(self.beats)
+
+    @property
+    def payload_width(self) -> int:
+        """Bits of one beat."""
+        return self.width * len(self.beats[0])
+
+    @property
+    def words(self) -> int:
+        """32-bit words that `slipstick.streams.pack` makes of one beat."""
+        return -(-self.payload_width // WORD)
+
+    @property
+    def beats_per_frame(self) -> int:
+        """Beats of one frame: those of all its pixels."""
+        return len(self.beats) * math.prod(self.shape[1:])
+
+    def locate(self, beat: int, lane: int) -> tuple[int, int, int] | None:
+        """``(channel, row, column)`` of a lane of a frame's beat; None for a pad lane."""
+        pixel, position = divmod(beat, len(self.beats))
+        channel = self.beats[position][lane]
+        return None if channel == PAD else (channel, *divmod(pixel, self.shape[2]))
+
+
+class StageStream(StreamRecord):
+    """The stream that leaves a stage: ports ``o__payload``, ``o__valid``, ``o__ready``."""
+
+    instance: Identifier
+    module: Identifier
+
+
+class PortRecord(StreamRecord):
+    """The stream at the top's ports, which are named here."""
+
+    data: Identifier
+    valid: Identifier
+    ready: Identifier
+    last: Identifier
+
+
+class Fold(Record):
+    """Lanes of an engine: outputs x inputs x taps in one cycle."""
+
+    P: Size
+    S: Size
+    Q: Size
+
+
+class StageRecord(Record):
+    """A stage of the circuit: the nodes it implements and what it was planned to take.
+
+    ``cycles`` is its ideal initiation interval, in cycles a frame.
+    """
+
+    instance: Identifier
+    module: Identifier
+    kind: str
+    nodes: tuple[str, ...]
+    inputs: tuple[str, ...]
+    output: str
+    fold: Fold | None
+    lanes: int = Field(ge=0)
+    cycles: Size
+
+
+class BoardRecord(Record):
+    """The board as it was when the network was compiled."""
+
+    name: str
+    part: str
+    clock_mhz: float = Field(gt=0)
+    capacity: Mapping[str, int]
+
+
+class Accuracy(Record):
+    """Share of ``images`` classified right by the float and by the integer network."""
+
+    images: Size
+    floating: float = Field(alias="float")
+    integer: float
+
+
+class Manifest(Record):
+    """What was built."""
+
+    format: Literal[1] = 1
+    slipstick: str
+    top: Identifier
+    board: BoardRecord
+    config: Mapping[str, Any]
+    versions: Mapping[str, str]
+    hashes: Mapping[str, str]
+    accuracy: Accuracy | None
+    saturations: Mapping[str, int]
+    cycles_per_frame: Size
+    input: PortRecord
+    output: PortRecord
+    streams: tuple[StageStream, ...]
+    stages: tuple[StageRecord, ...]
+
+    def stage(self, instance: str) -> StageRecord:
+        """The stage called ``instance``."""
+        return next(stage for stage in self.stages if stage.instance == instance)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of build ``folder``.
+
+    Raises `SlipstickError` if ``folder`` is no build folder, or its manifest is damaged or of
+    another format.
+    """
+    try:
+        text = (folder / FILE).read_text(encoding="utf-8")
+        document = json.loads(text)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SlipstickError(
+            f"Folder '{folder}'", f"holds no {FILE}", "give a folder that compile made"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _unreadable(folder, str(error)) from error
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != FORMAT:
+        raise _unreadable(folder, f"its format is {found!r}, this version reads {FORMAT}")
+    try:
+        return Manifest.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise _unreadable(folder, f"key '{key}': {first['msg']}") from error
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes ``manifest`` into ``folder``. Same manifest, same bytes; never half a file."""
+    text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False)
+    partial = folder / f".{FILE}.partial"
+    partial.write_text(text + "\n", encoding="utf-8")
+    os.replace(partial, folder / FILE)
+
+
+def _unreadable(folder: Path, cause: str) -> SlipstickError:
+    return SlipstickError(
+        f"Manifest '{folder / FILE}'", f"cannot be read ({cause})", "compile the model again"
+    )
