@@ -61,7 +61,7 @@ class Affine(wiring.Component):
     i_data : the beat: two's complement fields of `in_width` bits.
     o_data : fields of ``out_width`` bits, `latency` cycles after ``i_data``.
 
-    Latency: the term lanes (2 cycles and a tree), the bias, the saturation: 4 cycles and a tree.
+    Latency: the term lanes (1 cycle and a tree), the bias, the saturation: 3 cycles and a tree.
     """
 
     def __init__(

@@ -60,7 +60,7 @@ class L1Lanes(LaneArray):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        rom = FieldRom(len(self._weight))
+        rom = self.constants(len(self._weight))
         shared = [self._sum_of_inputs(m, block) for block in range(self._blocks)]
         for p in range(self.outputs):
             block = p // (self.outputs // self._blocks)

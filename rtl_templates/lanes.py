@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from slipstick.rtl_templates.arithmetic import Bounded, field
+from slipstick.rtl_templates.weight_rom import FieldRom
 
 
 @dataclass(frozen=True)
@@ -75,3 +76,7 @@ class LaneArray(wiring.Component):
                 "o_sums": Out(outputs * sum_width),
             }
         )
+
+    def constants(self, steps: int) -> FieldRom:
+        """What holds the weights of ``steps`` steps; another source of them replaces this."""
+        return FieldRom(steps)

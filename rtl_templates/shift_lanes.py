@@ -9,7 +9,6 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value
 from slipstick.rtl_templates.arithmetic import (
     Bounded,
     adder_tree,
-    lane_shape,
     register,
     tree_latency,
 )
@@ -69,14 +68,14 @@ class ShiftLanes(LaneArray):
         ``blocks = lanes / S``, output ``p`` reads lanes ``[b*S, (b+1)*S)`` of a word, where
         ``b = p // (P / blocks)``.
 
-    Latency: 2 cycles and the tree.
+    Latency: 1 cycle and the tree.
     """
 
     def __init__(self, source: LaneInput, exponent: np.ndarray, sign: np.ndarray) -> None:
         self.steps, outputs, *_ = exponent.shape
         self._rows = [_row(source, exponent[:, p], sign[:, p], p, outputs) for p in range(outputs)]
         self._levels = max(tree_latency(max(len(row), 1)) for row in self._rows)
-        self.latency = 2 + self._levels
+        self.latency = 1 + self._levels
         bounds = [
             [tuple(end << lane.lowest for end in lane.bounds(source)) for lane in row]
             for row in self._rows
@@ -112,7 +111,7 @@ class ShiftLanes(LaneArray):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        rom = FieldRom(self.steps)
+        rom = self.constants(self.steps)
         for p, row in enumerate(self._rows):
             terms = [
                 self._term(m, rom, lane, f"{p}_{index}") for index, lane in enumerate(row)
@@ -125,36 +124,25 @@ class ShiftLanes(LaneArray):
         return m
 
     def _term(self, m: Module, rom: FieldRom, lane: _Lane, name: str) -> Bounded:
-        """The lane's term, 2 cycles after its word: fine shift, then coarse shift and sign."""
+        """The lane's term, one cycle after its word: fine shift, coarse shift, sign, mask."""
         x = self.source.value(self.i_words, lane.tap, lane.channel)
         bits = lane.spread.bit_length()
         amount = rom.field(lane.exponent - lane.lowest, bits, f"exponent_{name}")
-        negative = rom.field(lane.negative.astype(int), 1, f"negative_{name}")
-        nonzero = rom.field(lane.nonzero.astype(int), 1, f"nonzero_{name}")
-
         fine = min(lane.spread, (1 << FINE_BITS) - 1)
-        shifted = _shift(x.value, amount[:FINE_BITS], fine, 1)
-        value = register(m, Bounded(shifted, x.lo << fine, x.hi << fine), f"fine_{name}").value
+        term = _shift(x.value, amount[:FINE_BITS], fine, 1)
         if lane.spread > fine:
-            coarse = _late(m, amount[FINE_BITS:], f"coarse_{name}")
-            value = _shift(value, coarse, lane.spread >> FINE_BITS, 1 << FINE_BITS)
+            term = _shift(term, amount[FINE_BITS:], lane.spread >> FINE_BITS, 1 << FINE_BITS)
         lo, hi = lane.bounds(self.source)
         if lane.negative.any():
-            inverts = _late(m, negative, f"inverts_{name}")
-            width = shape_for(lo, hi).width
-            padded = Signal(lane_shape(width, self.source.signed), name=f"shifted_{name}")
-            m.d.comb += padded.eq(value)
-            value = (padded ^ inverts.replicate(width)).as_unsigned()
-            value = value.as_signed() if self.source.signed else value
+            negative = rom.field(lane.negative.astype(int), 1, f"negative_{name}")
+            term = _invert(m, term, negative, lo, hi, name)
         if not lane.nonzero.all():
-            # A constant 0 chosen by one bit: synthesis uses the register's synchronous reset.
-            value = Mux(_late(m, nonzero, f"keeps_{name}"), value, 0)
-        term = register(m, Bounded(value, lo, hi), f"term_{name}")
-        return Bounded(
-            term.value << lane.lowest if lane.lowest else term.value,
-            lo << lane.lowest,
-            hi << lane.lowest,
-        )
+            # A 0 chosen by one bit: synthesis uses the register's synchronous reset.
+            zero = rom.field((~lane.nonzero).astype(int), 1, f"zero_{name}")
+            term = Mux(zero, 0, term)
+        term = register(m, Bounded(term, lo, hi), f"term_{name}").value
+        scale = lane.lowest
+        return Bounded(term << scale if scale else term, lo << scale, hi << scale)
 
 
 def _row(
@@ -175,13 +163,13 @@ def _row(
     return lanes
 
 
-def _late(m: Module, value: Value, name: str) -> Value:
-    """``value`` one cycle later; a constant stays one."""
-    if isinstance(value, Const):
-        return value
-    late = Signal(len(value), name=name, reset_less=True)
-    m.d.sync += late.eq(value)
-    return late
+def _invert(m: Module, value: Value, inverts: Value, lo: int, hi: int, name: str) -> Value:
+    """``value`` in the format of ``[lo, hi]``, every bit inverted where ``inverts``."""
+    shape = shape_for(lo, hi)
+    padded = Signal(shape, name=f"shifted_{name}")
+    m.d.comb += padded.eq(value)
+    inverted = padded ^ inverts.replicate(shape.width)
+    return inverted.as_signed() if shape.signed else inverted.as_unsigned()
 
 
 def _shift(x: Value, amount: Value, most: int, unit: int) -> Value:

@@ -90,14 +90,20 @@ def _affine_behind(graph: Graph, node: Node) -> Affine | None:
 
 
 class NameTable:
-    """Hands out names that are legal in Verilog, C and file systems, and differ."""
+    """Hands out names that are legal in Verilog, C and file systems, and differ.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    longest : characters kept of a name.
+    """
+
+    def __init__(self, longest: int = 48) -> None:
+        self._longest = longest
         self._taken: set[str] = set()
 
     def legal(self, name: str) -> str:
         """``name`` with other characters than ``[a-z0-9_]`` replaced, unlike all before."""
-        base = re.sub(r"_+", "_", re.sub(r"[^a-z0-9_]", "_", name.lower())).strip("_")[:48]
+        base = re.sub(r"_+", "_", re.sub(r"[^a-z0-9_]", "_", name.lower())).strip("_")[: self._longest]
         if not base or base[0].isdigit():
             base = f"layer_{base}".rstrip("_")
         if base in RESERVED:

@@ -1,0 +1,81 @@
+"""Amaranth to Verilog: one file a module, names that follow the layers."""
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+
+from slipstick.fold import NameTable
+
+_MODULE = re.compile(r"^module \\(\S+)$", re.MULTILINE)
+_KEPT_ATTRIBUTE = re.compile(r"^ *\(\* (?!ram_style|rom_style|keep|full_case).*\*\)\n", re.MULTILINE)
+_YOSYS = """
+import sys
+from pyosys import libyosys
+design = libyosys.Design()
+for command in sys.argv[1:]:
+    design.run_pass(command)
+"""
+
+
+def to_rtlil(component: wiring.Component, name: str) -> str:
+    """RTLIL of ``component`` with module names legal everywhere: ``top``, ``top_conv1``, ..."""
+    text = rtlil.convert(component, name=name, emit_src=False)
+    table = NameTable(longest=200)
+    # Shallow modules first, so that a stage gets the plain name of its layer.
+    modules = sorted(_MODULE.findall(text), key=lambda module: (module.count("."), module))
+    legal = {module: table.legal(module) for module in modules}
+    pattern = re.compile(r"^(module|\s*cell) \\(\S+)", re.MULTILINE)
+
+    def rename(match: re.Match[str]) -> str:
+        return f"{match[1]} \\{legal.get(match[2], match[2])}"
+
+    return pattern.sub(rename, text)
+
+
+def to_verilog(rtlil_text: str, folder: Path) -> list[Path]:
+    """Writes the modules of ``rtlil_text`` into ``folder``, a file each; same text, same bytes.
+
+    Written as SystemVerilog's ``always_comb``, since Icarus does not evaluate ``always @*`` at
+    time 0.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="slipstick-") as work:
+        source, target = Path(work) / "design.il", Path(work) / "design.v"
+        source.write_text(rtlil_text, encoding="utf-8")
+        commands = [
+            "read_rtlil design.il",
+            "proc -nomux -norom",
+            "memory_collect",
+            "write_verilog -sv -norename design.v",
+        ]
+        # A process of its own: Yosys ends the interpreter it runs in when it meets an error.
+        done = subprocess.run(
+            [sys.executable, "-c", _YOSYS, *commands],
+            cwd=work,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"Yosys could not write the design:\n{done.stdout[-2000:]}")
+        text = target.read_text(encoding="utf-8")
+    return [_write(folder, module) for module in _modules(text)]
+
+
+def _modules(text: str) -> list[str]:
+    plain = _KEPT_ATTRIBUTE.sub("", text)
+    return re.findall(r"^module .*?^endmodule\n", plain, re.MULTILINE | re.DOTALL)
+
+
+def _write(folder: Path, module: str) -> Path:
+    name = re.match(r"module (\w+)", module)
+    if name is None:
+        raise RuntimeError(f"Module name must be a plain word: {module[:80]!r}")
+    path = folder / f"{name[1]}.v"
+    path.write_text(module, encoding="utf-8")
+    return path
