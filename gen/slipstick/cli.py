@@ -1,0 +1,196 @@
+"""The command line: one thin function a command.
+
+stdout carries the result, tables for people or with ``--json`` one object; stderr everything else.
+A command exits with 0 when done, 1 when a check failed (a mismatch, a multiplier), 2 on an error
+that the user can mend, 130 when interrupted.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slipstick import __version__, cli_tables
+from slipstick.cli_output import complain, present, task, warnings_shown
+from slipstick.errors import SlipstickError
+
+CHECK_FAILED = 1
+ERROR = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="slipstick",
+    help="Multiplication-free neural networks from PyTorch to bit-exact Verilog.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that compile made.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+
+
+def main() -> None:
+    """Entry point of the ``slipstick`` program."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command and returns its exit code; whatever goes wrong becomes one line."""
+    as_json = "--json" in arguments
+    try:
+        with warnings_shown():
+            return app(arguments, prog_name="slipstick", standalone_mode=False) or 0
+    except SlipstickError as error:
+        complain(error, as_json)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+    except OSError as error:
+        thing = f"File '{error.filename}'" if error.filename else "The system"
+        complain(SlipstickError(thing, str(error.strerror or error), "see the cause"), as_json)
+    except _click_exception() as error:
+        fix = "see slipstick --help"
+        complain(SlipstickError("Command line", error.format_message(), fix), as_json)
+    return ERROR
+
+
+def _click_exception() -> type[Exception]:
+    """The base of the errors in a command line; typer's releases differ in where it is."""
+    return typer.BadParameter.__mro__[2]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"slipstick {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def compile(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .pt2 exported program.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to make.")],
+    board: Annotated[str, typer.Option(help="A board's name, or its TOML file.")] = "zc706",
+    config: Annotated[Path | None, typer.Option(help="TOML with widths and folds.")] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option(help=".npz with 'images' and perhaps 'labels'.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the top module.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn a trained network into Verilog and the golden model it equals."""
+    from slipstick.build import compile as compile_model
+    from slipstick.inspect import summarise_build
+
+    with warnings_shown() as warned, task(f"Compiling {model.name}") as progress:
+        compile_model(
+            model,
+            output=output,
+            board=board,
+            config=config,
+            calibrate=calibrate,
+            name=name,
+            progress=progress.share,
+        )
+    present(summarise_build(output) | {"warnings": warned}, cli_tables.compiled, as_json)
+
+
+@app.command()
+def simulate(
+    folder: Folder,
+    fast: Annotated[bool, typer.Option("--fast", help="C++ harness, for whole test sets.")] = False,
+    images: Annotated[
+        Path | None,
+        typer.Option(help=".npz with 'images', as the model takes them, and perhaps 'labels'."),
+    ] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Only the first N.")] = None,
+    simulator: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
+    waves: Annotated[Path | None, typer.Option(help="Write a waveform (.vcd) here.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the random idle and back-pressure.")] = 0,
+    as_json: AsJson = False,
+) -> int:
+    """Run the Verilog and compare every layer with the golden model."""
+    from slipstick.sim import simulate as simulate_folder
+
+    with task(f"Simulating {folder}") as progress:
+        result = simulate_folder(
+            folder,
+            images=images,
+            frames=frames,
+            fast=fast,
+            simulator=simulator,
+            waves=waves,
+            seed=seed,
+            progress=progress.count,
+        ).to_json()
+    present(result, cli_tables.simulated, as_json)
+    return CHECK_FAILED if result["mismatches"] else 0
+
+
+@app.command()
+def synth(
+    folder: Folder,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes side by side; one a core.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Count what the circuit takes of the board's part; fail if anything multiplies."""
+    from slipstick.synth import CORES, synthesise
+
+    with task(f"Synthesising {folder}") as progress:
+        result = synthesise(folder, jobs=jobs or CORES, progress=progress.count).to_json()
+    present(result, cli_tables.synthesised, as_json)
+    return CHECK_FAILED if result["multipliers"] else 0
+
+
+@app.command()
+def report(folder: Folder, as_json: AsJson = False) -> None:
+    """Write one HTML page about a build, and print its main figures."""
+    from slipstick.inspect import summarise_results
+    from slipstick.report import report as write_report
+
+    with task(f"Reporting {folder}"):
+        page = write_report(folder)
+    present(summarise_results(folder) | {"report": str(page)}, cli_tables.reported, as_json)
+
+
+@app.command()
+def inspect(
+    target: Annotated[
+        Path, typer.Argument(metavar="MODEL|DIR", help="A .pt2 file, or a folder compile made.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show what a model holds, without building it, or what a build holds."""
+    from slipstick.inspect import inspect_model, summarise_build
+
+    with task(f"Reading {target}"):
+        is_build = target.is_dir()
+        found = summarise_build(target) if is_build else inspect_model(target)
+    present(found, cli_tables.compiled if is_build else cli_tables.inspected, as_json)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> int:
+    """Check that this machine has what Slipstick needs."""
+    from slipstick.doctor import examine
+
+    with task("Examining this machine"):
+        health = examine()
+    present(health.to_json(), cli_tables.examined, as_json)
+    return 0 if health.ok else ERROR
+
+
+if __name__ == "__main__":
+    main()

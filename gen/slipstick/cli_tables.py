@@ -1,0 +1,169 @@
+"""The results of the commands, drawn as tables for people from the objects that --json prints."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+Json = Mapping[str, Any]
+
+BAR_LENGTH = 16
+MISSING = "-"
+
+
+def compiled(build: Json) -> RenderableType:
+    """A build: its stages with the bottleneck marked, speed and accuracy."""
+    table = _table("layer", "kind", "shape", "P S Q", "lanes>", "bits>", "cycles>", "")
+    slowest = max(layer["cycles"] for layer in build["layers"])
+    for layer in build["layers"]:
+        table.add_row(
+            escape(layer["name"]),
+            layer["kind"],
+            _shape(layer["shape"]),
+            " ".join(str(n) for n in layer["fold"].values()) if layer["fold"] else MISSING,
+            str(layer["lanes"]),
+            f"{'s' if layer['signed'] else 'u'}{layer['width']}",
+            f"{layer['cycles']:,}",
+            _bar(layer["cycles"] / slowest, is_worst=layer["cycles"] == slowest),
+        )
+    board = build["board"]
+    lines = {
+        "top module": f"{build['top']} in {build['folder']}/rtl",
+        "cycles per frame": f"{build['cycles_per_frame']:,}",
+        "frames/s": f"{build['frames_per_second']:,.0f} at the {board['clock_mhz']:g} MHz "
+        f"assumed for {board['name']}",
+        "accuracy": f"float {_percent(build['float_accuracy'])}, "
+        f"integer {_percent(build['integer_accuracy'])} of {build['images']:,} images",
+        "saturated values": f"{sum(build['saturations'].values()):,} on the calibration images",
+    }
+    return Group(table, _facts(lines))
+
+
+def inspected(model: Json) -> RenderableType:
+    """A model as it was trained: its layers, shapes and operations."""
+    table = _table("layer", "kind", "shape", "parameters>", "operations>")
+    for layer in model["layers"]:
+        table.add_row(
+            escape(layer["name"]),
+            layer["kind"],
+            _shape(layer["shape"]),
+            f"{layer['parameters']:,}" if layer["parameters"] else MISSING,
+            f"{sum(layer['operations'].values()):,}" if layer["operations"] else MISSING,
+        )
+    operations = ", ".join(f"{count:,} {kind}" for kind, count in model["operations"].items())
+    lines = {
+        "input": _shape(model["input_shape"]),
+        "output": _shape(model["output_shape"]),
+        "parameters": f"{model['parameters']:,}",
+        "operations a frame": operations or "none",
+    }
+    return Group(table, _facts(lines))
+
+
+def simulated(result: Json) -> RenderableType:
+    """A simulation: what was compared, what differed, and how fast it is."""
+    rate = result.get("accuracy")
+    lines = {
+        "frames": f"{result['frames']:,}",
+        "layers compared": str(result["layers_compared"]),
+        "mismatches": _verdict(result["mismatches"]),
+        "cycles per frame": f"{_number(result['cycles_per_frame'])} measured, "
+        f"{_number(result['ideal_cycles_per_frame'])} ideal",
+        "frames/s": f"{_number(result['frames_per_second'])} in hardware at the board's clock",
+        "accuracy": f"RTL {_percent(rate)}",
+    }
+    return _facts(lines)
+
+
+def synthesised(result: Json) -> RenderableType:
+    """A synthesis: resources of each instance, their sum, the share of the part."""
+    kinds = ("lut", "lut_sites", "ff", "carry4", "bram36", "lutram", "dsp", "multipliers")
+    table = _table("instance", *(f"{kind}>" for kind in kinds))
+    for row in result["per_layer"]:
+        table.add_row(escape(row["instance"]), *(_number(row[kind]) for kind in kinds))
+    table.add_section()
+    table.add_row("total", *(_number(result[kind]) for kind in kinds), style="bold")
+    used = result["utilisation"]
+    table.add_row("of the part", *(_percent(used.get(kind)) for kind in kinds))
+    return Group(table, _facts({"multipliers": _verdict(result["multipliers"])}))
+
+
+def reported(results: Json) -> RenderableType:
+    """The main figures of a build, its simulation and its synthesis."""
+    build, simulation, synthesis = (results[k] for k in ("build", "simulation", "synthesis"))
+    lines: dict[str, str | Text] = {}
+    if simulation:
+        lines |= {
+            "images simulated": f"{simulation['frames']:,}",
+            "layers compared": str(simulation["layers_compared"]),
+            "mismatches": _verdict(simulation["mismatches"]),
+        }
+    rtl = simulation and simulation.get("accuracy")
+    lines["accuracy"] = (
+        f"float {_percent(build['float_accuracy'])}, "
+        f"integer {_percent(build['integer_accuracy'])}, RTL {_percent(rtl)}"
+    )
+    measured = _number(simulation["cycles_per_frame"]) if simulation else "not"
+    lines["cycles per frame"] = f"{measured} measured, {build['cycles_per_frame']:,} ideal"
+    if synthesis:
+        lines["LUT / FF / BRAM"] = " / ".join(
+            f"{_number(synthesis[kind])} ({_percent(synthesis['utilisation'].get(kind))})"
+            for kind in ("lut", "ff", "bram36")
+        )
+        lines["multipliers"] = _verdict(synthesis["multipliers"])
+    return _facts(lines | {"report": results["report"]})
+
+
+def examined(health: Json) -> RenderableType:
+    """The checks of `doctor`, each with its fix."""
+    table = _table("", "what", "found", "fix")
+    for check in health["checks"]:
+        if check["ok"]:
+            mark = Text("ok", "green")
+        else:
+            mark = Text("missing", "red" if check["required"] else "yellow")
+        table.add_row(mark, check["name"], escape(check["detail"]), escape(check["fix"]))
+    return table
+
+
+def _table(*headings: str) -> Table:
+    """An empty table; headings that end in ``>`` are of numbers."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in headings:
+        is_number = heading.endswith(">")
+        table.add_column(heading.rstrip(">"), justify="right" if is_number else "left")
+    return table
+
+
+def _facts(lines: Mapping[str, str | Text]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    width = max(len(name) for name in lines)
+    for name, value in lines.items():
+        table.add_row(f"{name:{width}}", value if isinstance(value, Text) else escape(value))
+    return table
+
+
+def _bar(share: float, *, is_worst: bool) -> Text:
+    length = max(1, round(share * BAR_LENGTH))
+    return Text("█" * length, "yellow" if is_worst else "cyan")
+
+
+def _verdict(count: int) -> Text:
+    return Text(f"{count:,}", "red" if count else "green")
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "x".join(str(size) for size in shape)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return MISSING
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def _percent(share: float | None) -> str:
+    return MISSING if share is None else f"{100 * share:.2f} %"
