@@ -175,7 +175,7 @@ def measure(row: Row) -> tuple[float, float, float]:
     from slipstick.synth.sites import estimate_sites
 
     with tempfile.TemporaryDirectory() as work:
-        files = to_verilog(to_rtlil(row.build(), "bench"), Path(work))
+        files = to_verilog(to_rtlil(row.build(), "bench")[0], Path(work))
         commands = [
             *(f"read_verilog -sv {file.name}" for file in files),
             # No DSP slices here: the multiplier's row is about LUTs.

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from slipstick.rtl_templates.affine_stage import AffineStage
 from slipstick.rtl_templates.join import AddStreams
+from slipstick.rtl_templates.stream import flat_stream
 
 
 class AddStage(wiring.Component):
@@ -26,12 +27,11 @@ class AddStage(wiring.Component):
     def __init__(self, adder: AddStreams, affine: AffineStage | None) -> None:
         self._adder, self._affine = adder, affine
         last = affine or adder
-        ports = adder.signature.members
         super().__init__(
             {
-                "i0": In(ports["i0"].signature),
-                "i1": In(ports["i1"].signature),
-                "o": Out(last.signature.members["o"].signature),
+                "i0": In(flat_stream(len(adder.i0.payload))),
+                "i1": In(flat_stream(len(adder.i1.payload))),
+                "o": Out(flat_stream(len(last.o.payload))),
             }
         )
 

@@ -7,13 +7,9 @@ from amaranth.lib.wiring import In, Out
 
 from slipstick.rtl_templates.affine import Affine
 from slipstick.rtl_templates.arithmetic import delayed, field
-from slipstick.rtl_templates.credits import Credits
+from slipstick.rtl_templates.credits import ROUND_TRIP, Credits
 from slipstick.rtl_templates.fifo import Fifo
 from slipstick.rtl_templates.stream import flat_stream
-
-ROUND_TRIP = 4
-"""Cycles from a result's leaving the FIFO to the next start it allows, and through the FIFO."""
-
 
 class AffineStage(wiring.Component):
     """`Affine` between two streams, one beat a cycle, stopped by back-pressure at its input.

@@ -4,6 +4,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+ROUND_TRIP = 4
+"""Cycles from a result's leaving the FIFO to the next start it allows, and through the FIFO."""
+
 
 class Credits(wiring.Component):
     """Counts the free places of a FIFO, those of work under way already taken off.

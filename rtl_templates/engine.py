@@ -7,9 +7,8 @@ from amaranth.lib.wiring import In, Out
 
 from slipstick.rtl_templates.accumulate import Accumulate
 from slipstick.rtl_templates.affine import Affine
-from slipstick.rtl_templates.affine_stage import ROUND_TRIP
 from slipstick.rtl_templates.arithmetic import delayed, field
-from slipstick.rtl_templates.credits import Credits
+from slipstick.rtl_templates.credits import ROUND_TRIP, Credits
 from slipstick.rtl_templates.fifo import Fifo
 from slipstick.rtl_templates.lanes import LaneArray
 from slipstick.rtl_templates.stream import flat_stream

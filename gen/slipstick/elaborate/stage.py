@@ -25,7 +25,7 @@ from slipstick.rtl_templates.affine import Affine, AffineConstants
 from slipstick.rtl_templates.affine_stage import AffineStage
 from slipstick.rtl_templates.argmax import Argmax as ArgmaxUnit
 from slipstick.rtl_templates.engine import Engine
-from slipstick.rtl_templates.join import AddStreams, ConcatStreams
+from slipstick.rtl_templates.join import AddStreams, Branch, ConcatStreams
 from slipstick.rtl_templates.l1_lanes import L1Lanes
 from slipstick.rtl_templates.lanes import LaneArray, LaneInput
 from slipstick.rtl_templates.pool_lanes import PoolLanes
@@ -189,8 +189,8 @@ def _(node: Add, stage: Stage, graph: Graph) -> wiring.Component:
     lo, hi = min(int(total.lo.min()), 0), max(int(total.hi.max()), 0)
     adder = AddStreams(
         lanes,
-        (a.width, a.signed, node.shifts[0]),
-        (b.width, b.signed, node.shifts[1]),
+        Branch(a.width, a.signed, node.shifts[0]),
+        Branch(b.width, b.signed, node.shifts[1]),
         lo,
         hi,
     )
@@ -208,7 +208,9 @@ def _(node: Concat, stage: Stage, graph: Graph) -> ConcatStreams:
     return ConcatStreams(
         stage.output_layout.lanes,
         tuple(len(layout.beats) for layout in stage.input_layouts),
-        tuple((s.width, s.signed, k) for s, k in zip(sources, node.shifts, strict=True)),
+        tuple(
+            Branch(s.width, s.signed, k) for s, k in zip(sources, node.shifts, strict=True)
+        ),
         graph.tensors[node.name].width,
     )
 

@@ -22,8 +22,11 @@ for command in sys.argv[1:]:
 """
 
 
-def to_rtlil(component: wiring.Component, name: str) -> str:
-    """RTLIL of ``component`` with module names legal everywhere: ``top``, ``top_conv1``, ..."""
+def to_rtlil(component: wiring.Component, name: str) -> tuple[str, dict[str, str]]:
+    """RTLIL of ``component``, and the module of each instance by its dotted path.
+
+    Module names are legal everywhere: ``top``, ``top_conv1``, ``top_conv1_reader``, ...
+    """
     text = rtlil.convert(component, name=name, emit_src=False)
     table = NameTable(longest=200)
     # Shallow modules first, so that a stage gets the plain name of its layer.
@@ -34,7 +37,8 @@ def to_rtlil(component: wiring.Component, name: str) -> str:
     def rename(match: re.Match[str]) -> str:
         return f"{match[1]} \\{legal.get(match[2], match[2])}"
 
-    return pattern.sub(rename, text)
+    paths = {module.partition(".")[2]: legal[module] for module in modules}
+    return pattern.sub(rename, text), paths
 
 
 def to_verilog(rtlil_text: str, folder: Path) -> list[Path]:

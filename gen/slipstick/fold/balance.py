@@ -1,5 +1,6 @@
 """Gives each engine the fewest lanes with which no stage is slower than the rest need be."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -65,7 +66,6 @@ def balance(
             tables[stage.instance] = _candidates(shape, source, pinned)
     if not tables:
         return {}
-    producers = {stage.output: stage.instance for stage in stages}
     fastest = max(min(c.cycles for c in table) for table in tables.values())
     if choices.interval is not None:
         if choices.interval < fastest:
@@ -74,17 +74,17 @@ def balance(
                 f"{choices.interval} cycles a frame cannot be met, the best is {fastest}",
                 f"set it to {fastest} or more",
             )
-        return _cheapest(stages, producers, tables, choices.interval)
+        return _cheapest(stages, tables, graph.tensors, choices.interval)
     intervals = sorted({c.cycles for table in tables.values() for c in table if c.cycles >= fastest})
     low, high = 0, len(intervals) - 1
     while low < high:
         middle = (low + high) // 2
-        folds = _cheapest(stages, producers, tables, intervals[middle])
+        folds = _cheapest(stages, tables, graph.tensors, intervals[middle])
         if sum(fold.lanes for fold in folds.values()) <= choices.lanes:
             high = middle
         else:
             low = middle + 1
-    return _cheapest(stages, producers, tables, intervals[low])
+    return _cheapest(stages, tables, graph.tensors, intervals[low])
 
 
 def _candidates(shape: Shape, source: Tensor, pinned: PinnedFold) -> list[_Candidate]:
@@ -120,25 +120,38 @@ def _cost(shape: Shape, fold: Fold) -> int:
 
 def _cheapest(
     stages: tuple[StageNodes, ...],
-    producers: Mapping[str, str],
     tables: Mapping[str, list[_Candidate]],
+    tensors: Mapping[str, Tensor],
     interval: int,
 ) -> dict[str, Fold]:
     """For every engine the cheapest candidate of at most ``interval`` cycles.
 
-    A candidate that takes the stream as its producer sends it saves the regrouping.
+    A candidate that takes the stream as its producer sends it saves the regrouping; one that
+    the regrouping would slow down is the last choice.
     """
     folds: dict[str, Fold] = {}
+    lanes: dict[str, int] = {}
     for stage in stages:
+        sent = [lanes[name] for name in stage.inputs if name in lanes]
+        before = max(sent, default=0)
         if stage.instance not in tables:
+            lanes[stage.output] = before
             continue
-        before = folds.get(producers.get(stage.inputs[0], ""))
         fitting = [c for c in tables[stage.instance] if c.cycles <= interval]
-
-        def total(candidate: _Candidate, before: Fold | None = before) -> tuple[int, int]:
-            regroups = before is not None and candidate.fold.inputs != before.outputs
-            width = max(candidate.fold.inputs, before.outputs) if before else 0
-            return candidate.cost + regroups * REGROUP_LUTS * width, candidate.cycles
-
-        folds[stage.instance] = min(fitting, key=total).fold
+        source = tensors[stage.inputs[0]]
+        chosen = min(fitting, key=lambda c: _rank(c, before, source, interval))  # noqa: B023
+        folds[stage.instance] = chosen.fold
+        lanes[stage.output] = chosen.fold.outputs
     return folds
+
+
+def _rank(
+    candidate: _Candidate, before: int, source: Tensor, interval: int
+) -> tuple[bool, int, int]:
+    """Slowed down by its regrouping, LUTs, cycles; ``before`` is the lanes it is sent, or 0."""
+    taken = candidate.fold.inputs
+    if before in (0, taken):
+        return False, candidate.cost, candidate.cycles
+    channels, height, width = source.shape
+    slow = height * width * -(-channels // math.gcd(before, taken)) > interval
+    return slow, candidate.cost + REGROUP_LUTS * max(before, taken), candidate.cycles

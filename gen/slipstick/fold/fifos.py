@@ -9,7 +9,7 @@ fork it hangs on, and the network cannot deadlock.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from slipstick.graph import Graph
+from slipstick.graph import Graph, Tensor
 from slipstick.streams import Layout
 
 if TYPE_CHECKING:
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 
 MINIMUM = 2
 """Beats of any FIFO: one on its way in, one on its way out."""
+ENGINE_LATENCY = 40
+"""Cycles from an engine's last word to its result, at most, for all but enormous trees."""
 
 
 def fifo_depths(
-    graph: Graph, stages: "Sequence[Stage]", layouts: Mapping[str, Layout]
+    graph: Graph, stages: "Sequence[Stage]", layouts: Mapping[str, Layout], interval: int
 ) -> dict[str, tuple[int, ...]]:
-    """Beats of the FIFO before each input of each stage, by instance; 0 where none is needed."""
+    """Beats of the FIFO before each input of each stage, by instance; 0 where none is needed.
+
+    ``interval`` is the cycles of a frame; it says how many beats pass during a latency.
+    """
     needs = {graph.input.name: list(range(1, graph.tensors[graph.input.name].shape[1] + 1))}
     lags = {graph.input.name: 0}
     depths: dict[str, tuple[int, ...]] = {}
@@ -41,8 +46,9 @@ def fifo_depths(
             lags[node.name] += 1
         else:
             needs[node.name] = [max(rows) for rows in zip(*sources, strict=True)]
+        lag = [lags[name] for name in node.inputs]
         depths[stage.nodes.instance] = tuple(
-            _depth(graph, name, layouts[name], sources, index, [lags[n] for n in node.inputs])
+            _depth(graph.tensors[name], layouts[name], sources, index, lag, interval)
             for index, name in enumerate(node.inputs)
         )
     return depths
@@ -60,12 +66,12 @@ def _behind_window(stage: "Stage", source: list[int]) -> list[int]:
 
 
 def _depth(
-    graph: Graph,
-    name: str,
+    tensor: Tensor,
     layout: Layout,
     sources: list[list[int]],
     index: int,
     lags: list[int],
+    interval: int,
 ) -> int:
     if len(sources) == 1:
         return 0
@@ -75,6 +81,9 @@ def _depth(
         needed = max(rows[row] for rows in sources)
         produced = sum(1 for need in own if need <= needed)
         waiting = max(waiting, produced - row)
-    # Each engine more on the other branch takes about a row's time before its row is out.
-    rows = min(waiting + max(lags) - lags[index], 2 * len(own))
-    return max(MINIMUM, rows * graph.tensors[name].shape[2] * len(layout.beats))
+    # Each engine more on the other branch takes about a row's time before its row is out, and
+    # its pipeline's latency.
+    behind = max(lags) - lags[index]
+    row_beats = tensor.shape[2] * len(layout.beats)
+    passing = -(-behind * ENGINE_LATENCY * row_beats * len(own) // interval)
+    return max(MINIMUM, (waiting + behind) * row_beats + passing)

@@ -1,5 +1,6 @@
 """The plan of a circuit: folds, layouts, cycles and FIFOs of every stage."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,9 +16,9 @@ from slipstick.fold.engine_fold import (
 from slipstick.fold.fifos import fifo_depths
 from slipstick.fold.layouts import passing_layouts
 from slipstick.fold.stages import StageNodes, stages_of
-from slipstick.graph import Flatten, Graph
+from slipstick.graph import Concat, Flatten, Graph
 from slipstick.rtl_templates.window_reader import WindowWalk
-from slipstick.streams import Layout
+from slipstick.streams import Layout, cycles_between
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,13 @@ def plan(graph: Graph, choices: FoldChoices) -> Plan:
             stage = _decide(graph, by_node[node.name], folds, layouts)
             layouts[stage.nodes.output] = stage.output_layout
             decided[node.name] = stage
-    depths = fifo_depths(graph, [*decided.values()], layouts)
+    interval = _interval(graph, [*decided.values()], layouts)
+    depths = fifo_depths(graph, [*decided.values()], layouts, interval)
     finished = tuple(
-        Stage(**{**vars(stage), "fifos": depths[stage.nodes.instance]})
+        dataclasses.replace(stage, fifos=depths[stage.nodes.instance])
         for stage in decided.values()
     )
-    return Plan(finished, layouts, _interval(graph, finished, layouts))
+    return Plan(finished, layouts, interval)
 
 
 def _first_lanes(
@@ -121,9 +123,18 @@ def _decide(
     return Stage(stage, fold, walk, (words,), output, cycles, ())
 
 
-def _interval(graph: Graph, stages: tuple[Stage, ...], layouts: Mapping[str, Layout]) -> int:
-    streams = [
-        len(layouts[name].beats) * graph.tensors[name].shape[1] * graph.tensors[name].shape[2]
-        for name in layouts
-    ]
-    return max([stage.cycles for stage in stages] + streams)
+def _interval(graph: Graph, stages: list[Stage], layouts: Mapping[str, Layout]) -> int:
+    """Cycles of the slowest stage, stream or regrouping."""
+    cycles = [stage.cycles for stage in stages]
+    for name, layout in layouts.items():
+        _, height, width = graph.tensors[name].shape
+        cycles.append(height * width * len(layout.beats))
+    for stage in stages:
+        _, height, width = graph.tensors[stage.nodes.inputs[0]].shape
+        each = [
+            height * width * cycles_between(layouts[name], layout)
+            for name, layout in zip(stage.nodes.inputs, stage.input_layouts, strict=True)
+        ]
+        # A concatenation takes its inputs in turn, the others wait for each other.
+        cycles.append(sum(each) if isinstance(stage.nodes.node, Concat) else max(each))
+    return max(cycles)

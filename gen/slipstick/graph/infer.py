@@ -42,7 +42,7 @@ def divide_round(value: np.ndarray, shift: int, rounding: Rounding) -> np.ndarra
     rounded = (value + half) >> shift
     if rounding == "half_even":
         tie = (value & ((1 << shift) - 1)) == half
-        rounded = rounded - (tie & ((rounded & 1) == 1))
+        rounded = rounded - tie * (rounded & 1)
     return rounded
 
 

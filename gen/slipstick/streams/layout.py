@@ -56,3 +56,30 @@ class Layout:
                 for beat in self.beats
             )
         )
+
+    def runs(self, run: int) -> list[list[int]]:
+        """Beat by beat, the channels in each run of at most ``run`` lanes; pads end a beat."""
+        counts = [sum(channel != PAD for channel in beat) for beat in self.beats]
+        return [
+            [min(run, count - start) for start in range(0, count, run)] for count in counts
+        ]
+
+
+def common_run(source: Layout, target: Layout) -> int:
+    """The most channels a run can have so that both layouts are cut at the same places.
+
+    Raises `ValueError` where the layouts carry other channels or another order of them.
+    """
+    if source.order != target.order:
+        raise ValueError("Layouts must carry the same channels in the same order")
+    for run in range(min(source.lanes, target.lanes), 1, -1):
+        if sum(source.runs(run), []) == sum(target.runs(run), []):
+            return run
+    return 1
+
+
+def cycles_between(source: Layout, target: Layout) -> int:
+    """Cycles that one pixel takes from one layout to the other: one run a cycle."""
+    if source == target:
+        return len(source.beats)
+    return sum(map(len, source.runs(common_run(source, target))))

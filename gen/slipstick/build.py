@@ -1,0 +1,246 @@
+"""From a trained network to a build folder, and what can be done with one."""
+
+import importlib.metadata
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import singledispatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from slipstick.boards import Board
+from slipstick.boards import board as find_board
+from slipstick.build_folder import Manifest, read_manifest, write_manifest
+from slipstick.calibration import Frames, load_frames, stand_in_frames
+from slipstick.config import Config, check_layers, load_config
+from slipstick.elaborate import Network
+from slipstick.emit import to_rtlil, to_verilog
+from slipstick.errors import SlipstickError
+from slipstick.fold import FoldChoices, NameTable, PinnedFold, Plan, plan
+from slipstick.frontend import FloatGraph, export_module, import_program, load_program
+from slipstick.graph import Graph, save
+from slipstick.manifest import describe
+from slipstick.quantise import Quantised, quantise
+from slipstick.synth.gate import count_multipliers
+
+if TYPE_CHECKING:
+    from slipstick.sim import SimulationResult
+    from slipstick.synth import SynthesisResult
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the share of all work done so far."""
+Model = Path | str | torch.nn.Module | torch.export.ExportedProgram
+
+KEPT_FRAMES = 256
+"""Frames that a build folder keeps, for simulations without images of their own."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build folder.
+
+    Attributes
+    ----------
+    folder : where it is; see ``docs/architecture.md`` for what it holds.
+    """
+
+    folder: Path
+
+    @property
+    def manifest(self) -> Manifest:
+        """What was built."""
+        return read_manifest(self.folder)
+
+    def simulate(self, **options: Any) -> "SimulationResult":
+        """As `slipstick.sim.simulate`."""
+        from slipstick.sim import simulate
+
+        return simulate(self.folder, **options)
+
+    def synth(self, **options: Any) -> "SynthesisResult":
+        """As `slipstick.synth.synthesise`."""
+        from slipstick.synth import synthesise
+
+        return synthesise(self.folder, **options)
+
+    def report(self) -> Path:
+        """Writes the HTML page and returns its path."""
+        from slipstick.report import report
+
+        return report(self.folder)
+
+
+def compile(  # noqa: A001
+    model: Model,
+    example_input: torch.Tensor | None = None,
+    *,
+    output: Path | str,
+    board: str | Board = "zc706",
+    config: Path | str | Config | None = None,
+    calibrate: Path | str | None = None,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> Build:
+    """Compiles a trained network into the folder ``output``.
+
+    Parameters
+    ----------
+    model : a ``.pt2`` file, an exported program, or a module; a module needs ``example_input``.
+    example_input : float ``(N, C, H, W)`` or ``(N, F)``, as the module takes it.
+    output : the folder to make; it must not exist, or be empty.
+    board : name of a board, or the path of its TOML file.
+    config : TOML file with widths and folds, see ``docs/configuration.md``.
+    calibrate : ``.npz`` with float ``images`` and optional ``labels``; without it the scales
+        come from the sample input and random images, with a warning.
+    name : of the top module; by default that of the file or class.
+    progress : is told what is being done.
+
+    Raises `SlipstickError` for whatever the user can mend; then nothing is left behind.
+    """
+    report = progress or (lambda text, share: None)
+    folder = _fresh_folder(Path(output))
+    target = board if isinstance(board, Board) else find_board(board)
+    settings = config if isinstance(config, Config) else load_config(Path(config) if config else None)
+    report("Reading the model", 0.0)
+    program = _program(model, example_input)
+    float_graph = import_program(program)
+    frames = _frames(float_graph, program, calibrate)
+    report("Calibrating and quantising", 0.1)
+    quantised = quantise(float_graph, frames.images, settings)
+    check_layers(settings, quantised.layers)
+    report("Folding", 0.4)
+    decided = plan(quantised.graph, _choices(settings))
+    top = NameTable().legal(name or _default_name(model))
+    parent = folder.parent
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=parent))
+    try:
+        modules = _emit(quantised.graph, decided, top, work, report)
+        report("Writing the manifest", 0.95)
+        _write_frames(quantised, frames, work)
+        save(quantised.graph, work / "graph")
+        manifest = describe(
+            quantised, decided, top, modules, target, settings, frames, work, _versions()
+        )
+        write_manifest(work, manifest)
+        work.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        work.rename(folder)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    report("Done", 1.0)
+    return Build(folder)
+
+
+def _fresh_folder(folder: Path) -> Path:
+    """``folder``, known to be absent or empty and to lie where one can be made."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        kind = "is not empty" if folder.is_dir() else "is a file"
+        raise SlipstickError(f"Folder '{folder}'", kind, "choose another -o or remove it")
+    folder = folder.absolute()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(dir=folder.parent).cleanup()
+    except OSError as error:
+        raise SlipstickError(
+            f"Folder '{folder}'",
+            f"cannot be written ({error.strerror})",
+            "choose another -o or change the permissions",
+        ) from error
+    return folder
+
+
+@singledispatch
+def _program(model: object, example_input: torch.Tensor | None) -> torch.export.ExportedProgram:
+    raise TypeError(
+        f"Model must be a path, a module or an exported program, not {type(model).__name__}"
+    )
+
+
+@_program.register
+def _(model: str, example_input: torch.Tensor | None) -> torch.export.ExportedProgram:
+    return load_program(Path(model))
+
+
+@_program.register
+def _(model: Path, example_input: torch.Tensor | None) -> torch.export.ExportedProgram:
+    return load_program(model)
+
+
+@_program.register
+def _(
+    model: torch.export.ExportedProgram, example_input: torch.Tensor | None
+) -> torch.export.ExportedProgram:
+    return model
+
+
+@_program.register
+def _(model: torch.nn.Module, example_input: torch.Tensor | None) -> torch.export.ExportedProgram:
+    if example_input is None:
+        raise SlipstickError(
+            f"Model '{type(model).__name__}'",
+            "is a module and was given without an example input",
+            "pass example_input, a tensor as the module takes it",
+        )
+    return export_module(model, example_input)
+
+
+def _default_name(model: Model) -> str:
+    if isinstance(model, (str, Path)):
+        return Path(model).stem
+    return type(model).__name__ if isinstance(model, torch.nn.Module) else "network"
+
+
+def _frames(
+    float_graph: FloatGraph,
+    program: torch.export.ExportedProgram,
+    calibrate: Path | str | None,
+) -> Frames:
+    if calibrate is not None:
+        return load_frames(Path(calibrate), float_graph.input.shape)
+    warnings.warn(
+        "no calibration images given: widths and scales come from the sample input and random "
+        "images; pass --calibrate for trained networks",
+        stacklevel=3,
+    )
+    return stand_in_frames(program, float_graph.input.shape)
+
+
+def _choices(settings: Config) -> FoldChoices:
+    pinned = {
+        layer: PinnedFold(options.P, options.S, options.Q)
+        for layer, options in settings.layer.items()
+    }
+    return FoldChoices(settings.fold.lanes, settings.fold.interval, pinned)
+
+
+def _emit(graph: Graph, decided: Plan, top: str, work: Path, report: Progress) -> dict[str, str]:
+    """Writes the Verilog; returns the module of each instance."""
+    report("Elaborating", 0.5)
+    text, modules = to_rtlil(Network(graph, decided), top)
+    found = count_multipliers(text)
+    if found:
+        raise RuntimeError(f"A multiplication-free design must have no {found}")
+    report("Writing Verilog", 0.75)
+    to_verilog(text, work / "rtl")
+    return modules
+
+
+def _write_frames(quantised: Quantised, frames: Frames, work: Path) -> None:
+    integers = quantised.input_integers(frames.images[:KEPT_FRAMES])
+    arrays = {"images": integers.numpy().astype(np.int32)}
+    if frames.labels is not None:
+        arrays["labels"] = frames.labels[:KEPT_FRAMES].numpy()
+    np.savez_compressed(work / "frames.npz", **arrays)
+
+
+def _versions() -> dict[str, str]:
+    """What the Verilog and the figures depend on."""
+    packages = ("amaranth", "numpy", "pyosys", "slipstick", "torch")
+    return {package: importlib.metadata.version(package) for package in packages}
