@@ -4,13 +4,19 @@ Beats are plain integers here, as they lie on the wires; `to_words` and `from_wo
 them to and from arrays of lanes.
 """
 
+import gc
 import random
-from collections.abc import Iterable, Mapping, Sequence
+import re
+import traceback
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import ClockDomain, Module, Value
+import pytest
+from amaranth.hdl import ClockDomain, Module, UnusedElaboratable, Value
 from amaranth.lib import stream, wiring
 from amaranth.sim import Simulator
 
@@ -32,6 +38,21 @@ def from_words(words: Iterable[int], lanes: int, width: int, signed: bool) -> np
     fields = [[word >> (lane * width) & mask for lane in range(lanes)] for word in words]
     values = np.array(fields, np.int64).reshape(-1, lanes)
     return values - ((values >> (width - 1)) << width) if signed else values
+
+
+@contextmanager
+def refuses(message: str, error: type[Exception] = ValueError) -> Iterator[None]:
+    """Expects an error of exactly this text from the construction of a component.
+
+    Amaranth warns of components that are never used, also of those that were refused.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusedElaboratable)
+        with pytest.raises(error, match=f"^{re.escape(message)}$") as raised:
+            yield
+        # The refused component is kept by the traceback, and by itself.
+        traceback.clear_frames(raised.tb)
+        gc.collect()
 
 
 @dataclass
