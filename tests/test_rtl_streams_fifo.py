@@ -1,0 +1,71 @@
+"""FIFO and fork."""
+
+import random
+
+import pytest
+from amaranth.back import rtlil
+from streams import refuses, run_stream
+
+from slipstick.rtl_templates.fifo import Fifo
+
+DEPTHS = [1, 2, 3, 4, 33, 300]
+
+
+def random_beats(count, bits, seed=0):
+    draw = random.Random(seed)
+    return [draw.getrandbits(bits) for _ in range(count)]
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize(("idle", "stall"), [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.3, 0.4)])
+def test_fifo_keeps_beats_and_order(depth, idle, stall):
+    beats = random_beats(400, 19)
+    run = run_stream(Fifo(19, depth), beats, 400, idle=idle, stall=stall, seed=depth)
+    assert run.output == beats
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_fifo_passes_a_beat_every_cycle(depth):
+    run = run_stream(Fifo(8, depth), random_beats(200, 8), 200)
+    assert run.span("i") == run.span("o") == 200
+    assert run.cycles["o"][0] == (1 if depth <= 2 else 2)
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_fifo_holds_its_depth_and_no_more(depth):
+    hold = depth + 50
+    run = run_stream(Fifo(8, depth), random_beats(depth + 40, 8), depth + 40, hold=hold)
+    assert sum(cycle < hold for cycle in run.cycles["i"]) == depth
+    assert run.cycles["i"][depth - 1] == depth - 1
+
+
+def test_fifo_full_passes_a_beat_every_cycle_again():
+    for depth in (2, 3, 33):
+        run = run_stream(Fifo(8, depth), random_beats(300, 8), 300, hold=100)
+        assert run.span("o") == 300
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_fifo_is_empty_after_reset(depth):
+    beats = random_beats(100, 19)
+    run = run_stream(Fifo(19, depth), beats, 100, stall=0.7, reset_at=37)
+    assert run.output == beats
+
+
+def test_fifo_survives_ten_thousand_cycles_of_back_pressure():
+    beats = random_beats(3000, 19)
+    run = run_stream(Fifo(19, 5), beats, 3000, idle=0.1, stall=0.72, hold=10, seed=3)
+    assert run.output == beats
+    assert run.cycles["o"][-1] > 10_000
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 1000])
+def test_fifo_converts(depth):
+    assert "top" in rtlil.convert(Fifo(128, depth), name="top")
+
+
+def test_fifo_refuses():
+    with refuses("Depth must be a positive integer, not 0"):
+        Fifo(8, 0)
+    with refuses("Bits must be a positive integer, not 0"):
+        Fifo(0, 3)
