@@ -121,16 +121,17 @@ class Network(wiring.Component):
     ) -> wiring.PureInterface:
         """What carries ``source`` to input ``index`` of ``stage``."""
         prefix, suffix = stage.nodes.instance, f"{index}" if len(stage.nodes.inputs) > 1 else ""
-        if stage.fifos[index]:
-            fifo = Fifo(self._bits(tensor), stage.fifos[index])
-            m.submodules[f"{prefix}__fifo{suffix}"] = fifo
-            wiring.connect(m, source, fifo.i)
-            source = fifo.o
         given: Layout = self._plan.layouts[tensor]
         wanted = stage.input_layouts[index]
+        width = self._graph.tensors[tensor].width
         if given != wanted:
-            regroup = Regroup(given, wanted, self._graph.tensors[tensor].width)
+            regroup = Regroup(given, wanted, width)
             m.submodules[f"{prefix}__regroup{suffix}"] = regroup
             wiring.connect(m, source, regroup.i)
             source = regroup.o
+        if stage.fifos[index]:
+            fifo = Fifo(wanted.lanes * width, stage.fifos[index])
+            m.submodules[f"{prefix}__fifo{suffix}"] = fifo
+            wiring.connect(m, source, fifo.i)
+            source = fifo.o
         return source

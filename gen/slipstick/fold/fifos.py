@@ -6,10 +6,12 @@ to read, so the depth follows from the layers' windows alone; with it no branch 
 fork it hangs on, and the network cannot deadlock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slipstick.graph import Graph, Tensor
+from slipstick.rtl_templates.window_reader import WindowWalk
 from slipstick.streams import Layout
 
 if TYPE_CHECKING:
@@ -22,13 +24,13 @@ ENGINE_LATENCY = 40
 
 
 def fifo_depths(
-    graph: Graph, stages: "Sequence[Stage]", layouts: Mapping[str, Layout], interval: int
+    graph: Graph, stages: "Sequence[Stage]", interval: int
 ) -> dict[str, tuple[int, ...]]:
     """Beats of the FIFO before each input of each stage, by instance; 0 where none is needed.
 
     ``interval`` is the cycles of a frame; it says how many beats pass during a latency.
     """
-    needs = {graph.input.name: list(range(1, graph.tensors[graph.input.name].shape[1] + 1))}
+    needs = {graph.input.name: _Needs(range(1, graph.tensors[graph.input.name].shape[1] + 1), 1)}
     lags = {graph.input.name: 0}
     depths: dict[str, tuple[int, ...]] = {}
     pending = {stage.nodes.node.name: stage for stage in stages}
@@ -39,48 +41,73 @@ def fifo_depths(
         if stage is None:
             # A flatten waits for the whole image; a fused affine follows its node.
             flat = graph.tensors[node.name].shape[1] != graph.tensors[node.inputs[0]].shape[1]
-            needs[node.name] = [sources[0][-1]] if flat else sources[0]
+            last = sources[0].rows[-1]
+            needs[node.name] = _Needs([last], last) if flat else sources[0]
             continue
         if stage.walk is not None:
-            needs[node.name] = _behind_window(stage, sources[0])
+            needs[node.name] = _behind_window(stage.walk, sources[0])
             lags[node.name] += 1
         else:
-            needs[node.name] = [max(rows) for rows in zip(*sources, strict=True)]
+            rows = [max(each) for each in zip(*(s.rows for s in sources), strict=True)]
+            needs[node.name] = _Needs(rows, max(s.pace for s in sources))
         lag = [lags[name] for name in node.inputs]
         depths[stage.nodes.instance] = tuple(
-            _depth(graph.tensors[name], layouts[name], sources, index, lag, interval)
-            for index, name in enumerate(node.inputs)
+            _depth(graph.tensors[name], layout, sources, index, lag, interval)
+            for index, (name, layout) in enumerate(
+                zip(node.inputs, stage.input_layouts, strict=True)
+            )
         )
     return depths
 
 
-def _behind_window(stage: "Stage", source: list[int]) -> list[int]:
-    """Input rows that each output row of an engine needs."""
-    assert stage.walk is not None
-    needs, released = [], 0
-    for present, release in stage.walk.row_program:
-        rows = released + present
-        needs.append(source[rows - 1] if rows else source[0])
-        released += release
-    return needs
+@dataclass(frozen=True)
+class _Needs:
+    """Input rows that each row of a tensor needs.
+
+    Rows below the image, which padding stands for, count as if the image went on at ``pace``
+    input rows a row: the layers take as long for them.
+    """
+
+    rows: Sequence[int]
+    pace: int
+
+    def of(self, row: int) -> int:
+        """What row number ``row`` needs, beyond the ends of the tensor too."""
+        if row < 0:
+            return self.rows[0]
+        beyond = max(0, row - len(self.rows) + 1)
+        return self.rows[row - beyond] + beyond * self.pace
+
+
+def _behind_window(walk: WindowWalk, source: _Needs) -> _Needs:
+    """What each output row of an engine needs."""
+    height, _ = walk.output_size
+    span = (walk.kernel[0] - 1) * walk.dilation[0]
+    bottoms = [row * walk.stride[0] - walk.padding[0] + span for row in range(height)]
+    rows = [source.of(bottom) for bottom in bottoms]
+    # The last output row starts when all rows have come, read or not.
+    rows[-1] = max(rows[-1], source.of(walk.height - 1))
+    return _Needs(rows, source.pace * walk.stride[0])
 
 
 def _depth(
     tensor: Tensor,
     layout: Layout,
-    sources: list[list[int]],
+    sources: list[_Needs],
     index: int,
     lags: list[int],
     interval: int,
 ) -> int:
     if len(sources) == 1:
         return 0
-    own = sources[index]
+    own = sources[index].rows
+    others = [needs.rows for branch, needs in enumerate(sources) if branch != index]
     waiting = 0
-    for row in range(len(own)):
-        needed = max(rows[row] for rows in sources)
-        produced = sum(1 for need in own if need <= needed)
-        waiting = max(waiting, produced - row)
+    for row, need in enumerate(own):
+        needed = max(rows[row] for rows in others)
+        if needed >= need:
+            produced = sum(1 for earlier in own if earlier <= needed)
+            waiting = max(waiting, produced - row)
     # Each engine more on the other branch takes about a row's time before its row is out, and
     # its pipeline's latency.
     behind = max(lags) - lags[index]

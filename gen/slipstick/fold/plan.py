@@ -32,7 +32,7 @@ class Stage:
     input_layouts : how it takes each of its inputs.
     output_layout : how its output passes.
     cycles : initiation interval of a frame.
-    fifos : beats of the FIFO before each input, 0 for none.
+    fifos : beats of the FIFO before each input, in its layout; 0 for none.
     """
 
     nodes: StageNodes
@@ -81,7 +81,7 @@ def plan(graph: Graph, choices: FoldChoices) -> Plan:
             layouts[stage.nodes.output] = stage.output_layout
             decided[node.name] = stage
     interval = _interval(graph, [*decided.values()], layouts)
-    depths = fifo_depths(graph, [*decided.values()], layouts, interval)
+    depths = fifo_depths(graph, [*decided.values()], interval)
     finished = tuple(
         dataclasses.replace(stage, fifos=depths[stage.nodes.instance])
         for stage in decided.values()
