@@ -26,6 +26,12 @@ class Branch:
     signed: bool
     shift: int
 
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise ValueError(f"Width must be a positive integer, not {self.width!r}")
+        if self.shift < 0:
+            raise ValueError(f"Shift must be a non-negative integer, not {self.shift!r}")
+
 
 class AddStreams(wiring.Component):
     """``(a << shift_a) + (b << shift_b)``, lane by lane, exact.
@@ -45,6 +51,7 @@ class AddStreams(wiring.Component):
     """
 
     def __init__(self, lanes: int, a: Branch, b: Branch, lo: int, hi: int) -> None:
+        _check_lanes(lanes)
         self._lanes, self._branches = lanes, (a, b)
         shape = shape_for(lo, hi)
         self.out_width, self.out_signed = shape.width, shape.signed
@@ -78,10 +85,10 @@ class AddStreams(wiring.Component):
             right = field(self.i1.payload, lane, b.width, b.signed) << b.shift
             m.d.comb += total.eq(left + right)
             sums.append(total)
+        result = Signal(len(self.o.payload), name="result", reset_less=True)
+        m.d.comb += self.o.payload.eq(result)
         with m.If(free):
-            m.d.sync += self.o.valid.eq(take)
-        with m.If(take):
-            m.d.sync += self.o.payload.eq(Cat(sums))
+            m.d.sync += [self.o.valid.eq(take), result.eq(Cat(sums))]
         return m
 
 
@@ -108,6 +115,9 @@ class ConcatStreams(wiring.Component):
     ) -> None:
         if len(beats) != len(branches) or len(beats) < 2:
             raise ValueError(f"Beats must be given for each of 2 or more branches, not {beats!r}")
+        if min(beats) < 1:
+            raise ValueError(f"Beats must be positive integers, not {beats!r}")
+        _check_lanes(lanes)
         self._lanes, self._beats, self._branches = lanes, beats, branches
         self._out_width = out_width
         ports = {
@@ -147,3 +157,8 @@ class ConcatStreams(wiring.Component):
                             turn.eq(Mux(ends, following, turn)),
                         ]
         return m
+
+
+def _check_lanes(lanes: int) -> None:
+    if not isinstance(lanes, int) or lanes < 1:
+        raise ValueError(f"Lanes must be a positive integer, not {lanes!r}")

@@ -7,6 +7,7 @@ from amaranth.back import rtlil
 from streams import refuses, run_stream
 
 from slipstick.rtl_templates.fifo import Fifo
+from slipstick.rtl_templates.fork import Fork
 
 DEPTHS = [1, 2, 3, 4, 33, 300]
 
@@ -69,3 +70,37 @@ def test_fifo_refuses():
         Fifo(8, 0)
     with refuses("Bits must be a positive integer, not 0"):
         Fifo(0, 3)
+
+
+@pytest.mark.parametrize("outputs", [2, 3, 5])
+@pytest.mark.parametrize(("idle", "stall"), [(0.0, 0.5), (0.4, 0.3)])
+@pytest.mark.parametrize("reset_at", [None, 50])
+def test_fork_gives_each_beat_once_to_each(outputs, idle, stall, reset_at):
+    beats = random_beats(300, 11)
+    names = [f"o{index}" for index in range(outputs)]
+    run = run_stream(
+        Fork(11, outputs),
+        {"i": beats},
+        dict.fromkeys(names, 300),
+        idle=idle,
+        stall=stall,
+        seed=outputs,
+        reset_at=reset_at,
+    )
+    assert run.outputs == dict.fromkeys(names, beats)
+    # Each reader takes its beats at its own time.
+    assert run.cycles["o0"] != run.cycles["o1"]
+
+
+def test_fork_passes_a_beat_every_cycle_at_once():
+    run = run_stream(Fork(8, 3), {"i": random_beats(99, 8)}, dict.fromkeys(["o0", "o1", "o2"], 99))
+    assert run.cycles == dict.fromkeys(["i", "o0", "o1", "o2"], list(range(99)))
+
+
+def test_fork_converts():
+    assert "top" in rtlil.convert(Fork(8, 2), name="top")
+
+
+def test_fork_refuses():
+    with refuses("Outputs must be an integer of at least 2, not 1"):
+        Fork(8, 1)
