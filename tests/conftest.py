@@ -1,12 +1,16 @@
 """What all tests share."""
 
+import functools
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import hypothesis
+import numpy as np
 import pytest
+from command_line import Tiny, call, export
+from synthetic_build import write_build
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGED = ("gen", "boards", "rtl_templates", "sim")
@@ -46,3 +50,30 @@ def wheel(tmp_path_factory):
     assert done.returncode == 0, done.stdout + done.stderr
     (built,) = (folder / "dist").glob("*.whl")
     return built
+
+
+@pytest.fixture
+def cli(capfd):
+    """Runs a command in this process: exit code, stdout, stderr."""
+    return functools.partial(call, capfd)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """A small exported network of every kind of layer."""
+    return export(Tiny(), tmp_path_factory.mktemp("model") / "tiny.pt2")
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Labelled images for `model`."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "images.npz"
+    np.savez(path, images=rng.random((20, 1, 8, 8), np.float32), labels=rng.integers(0, 4, 20))
+    return path
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory):
+    """A build folder that needs no compiler."""
+    return write_build(tmp_path_factory.mktemp("toy") / "toy")

@@ -1,0 +1,246 @@
+"""Bad input to the commands: one line that names cause and fix, exit 2, nothing left behind."""
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from command_line import Tiny, export, files_below, refused
+from synthetic_build import write_build
+from torch import nn
+
+from slipstick.nn import ShiftConv2d
+
+
+class Unknown(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = ShiftConv2d(1, 3, 3)
+
+    def forward(self, x):
+        return torch.fft.fft2(self.stem(x)).real
+
+
+class Empty(nn.Module):
+    def forward(self, x):
+        return x
+
+
+def truncated(path, model):
+    path.write_bytes(model.read_bytes()[:1000])
+
+
+def not_a_zip(path, model):
+    path.write_bytes(b"network " * 100)
+
+
+def empty(path, model):
+    path.touch()
+
+
+def pickled(path, model):
+    path.write_bytes(pickle.dumps({"weight": [1, 2]}))
+
+
+def module_saved_by_torch(path, model):
+    torch.save(Tiny(), path)
+
+
+def damaged_inside(path, model):
+    with zipfile.ZipFile(model) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            text = source.read(name)
+            target.writestr(name, text[: len(text) // 2] if name.endswith(".json") else text)
+
+
+def not_a_number(path, model):
+    module = Tiny()
+    module.head.weight.data[0, 0] = float("nan")
+    export(module, path)
+
+
+def infinite(path, model):
+    module = Tiny()
+    module.block.adder.data[0, 0, 0, 0] = float("inf")
+    export(module, path)
+
+
+def unknown_operator(path, model):
+    export(Unknown(), path)
+
+
+def no_layers(path, model):
+    export(Empty(), path)
+
+
+BAD_MODELS = [
+    truncated,
+    not_a_zip,
+    empty,
+    pickled,
+    module_saved_by_torch,
+    damaged_inside,
+    not_a_number,
+    infinite,
+    unknown_operator,
+    no_layers,
+]
+
+
+@pytest.mark.parametrize("command", ["compile", "inspect"])
+@pytest.mark.parametrize("make", BAD_MODELS, ids=lambda make: make.__name__)
+def test_bad_models(cli, tmp_path, model, make, command):
+    path = tmp_path / "bad.pt2"
+    make(path, model)
+    options = ["-o", tmp_path / "out"] if command == "compile" else []
+    message = refused(cli, tmp_path, command, path, *options)
+    named = {not_a_number: "head", infinite: "block", unknown_operator: "fft"}
+    assert named.get(make, "bad.pt2") in message
+
+
+def test_pickles_are_not_executed(cli, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "executed",))
+
+    for number, save in enumerate((torch.save, lambda o, p: p.write_bytes(pickle.dumps(o)))):
+        path = tmp_path / f"trap{number}.pt2"
+        save(Trap(), path)
+        refused(cli, tmp_path, "compile", path, "-o", tmp_path / "out")
+    assert not (tmp_path / "executed").exists()
+
+
+def test_missing_model(cli, tmp_path):
+    message = refused(cli, tmp_path, "compile", tmp_path / "no.pt2", "-o", tmp_path / "out")
+    assert "no.pt2" in message
+
+
+def npz(path, **arrays):
+    np.savez(path, **arrays)
+
+
+def half_of_images():
+    buffer = io.BytesIO()
+    np.savez(buffer, images=np.zeros((4, 1, 8, 8), np.float32))
+    return buffer.getvalue()[: len(buffer.getvalue()) // 2]
+
+
+BAD_IMAGES = {
+    "channels": lambda path: npz(path, images=np.zeros((4, 3, 8, 8), np.float32)),
+    "size": lambda path: npz(path, images=np.zeros((4, 1, 9, 8), np.float32)),
+    "none": lambda path: npz(path, images=np.zeros((0, 1, 8, 8), np.float32)),
+    "nan": lambda path: npz(path, images=np.full((4, 1, 8, 8), np.nan, np.float32)),
+    "no array": lambda path: npz(path, pictures=np.zeros((4, 1, 8, 8), np.float32)),
+    "labels": lambda path: npz(path, images=np.zeros((4, 1, 8, 8)), labels=np.zeros(3, int)),
+    "objects": lambda path: npz(path, images=np.array([None, {}], object)),
+    "not npz": lambda path: path.write_bytes(b"images"),
+    "half": lambda path: path.write_bytes(half_of_images()),
+    "missing": lambda path: None,
+}
+
+
+@pytest.mark.parametrize("kind", BAD_IMAGES)
+def test_bad_calibration_images(cli, tmp_path, model, kind):
+    path = tmp_path / "bad.npz"
+    BAD_IMAGES[kind](path)
+    message = refused(cli, tmp_path, "compile", model, "-o", tmp_path / "out", "--calibrate", path)
+    assert "bad.npz" in message
+
+
+BAD_CONFIGS = {
+    "no toml": "= 3",
+    "unknown key": "speed = 3",
+    "unknown section": "[colour]\nred = 1",
+    "unknown layer": "[layer.nowhere]\nP = 1",
+    "unknown layer key": "[layer.stem]\nR = 1",
+    "fold of zero": "[layer.stem]\nP = 0",
+    "fold too wide": "[layer.stem]\nP = 64",
+    "fold no divisor": "[layer.stem]\nQ = 4",
+    "fold no number": '[layer.stem]\nP = "all"',
+    "width of one": "[layer.stem]\nactivation_bits = 1",
+    "width of 17": "[layer.stem]\nactivation_bits = 17",
+    "width everywhere": "activation_bits = 99",
+}
+
+
+@pytest.mark.parametrize("kind", BAD_CONFIGS)
+def test_bad_configuration(cli, tmp_path, model, kind):
+    path = tmp_path / "bad.toml"
+    path.write_text(BAD_CONFIGS[kind])
+    refused(cli, tmp_path, "compile", model, "-o", tmp_path / "out", "--config", path)
+
+
+def test_missing_configuration(cli, tmp_path, model):
+    options = ["-o", tmp_path / "out", "--config", tmp_path / "no.toml"]
+    assert "no.toml" in refused(cli, tmp_path, "compile", model, *options)
+
+
+def test_unknown_board(cli, tmp_path, model):
+    options = ["-o", tmp_path / "out", "--board", "zc70"]
+    assert "zc706" in refused(cli, tmp_path, "compile", model, *options)
+
+
+def test_output_folder_that_is_not_empty(cli, tmp_path, model):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine").write_text("precious")
+    assert "out" in refused(cli, tmp_path, "compile", model, "-o", tmp_path / "out")
+
+
+def test_output_that_is_a_file(cli, tmp_path, model):
+    (tmp_path / "out").write_text("precious")
+    refused(cli, tmp_path, "compile", model, "-o", tmp_path / "out")
+    refused(cli, tmp_path, "compile", model, "-o", tmp_path / "out/below")
+
+
+def test_output_that_cannot_be_written(cli, tmp_path, model):
+    # Not even root may make a folder here.
+    refused(cli, tmp_path, "compile", model, "-o", Path("/proc/slipstick"))
+
+
+def test_failure_leaves_no_parent_folders(cli, tmp_path, model):
+    (tmp_path / "bad.toml").write_text("speed = 3")
+    options = ["-o", tmp_path / "a/b/out", "--config", tmp_path / "bad.toml"]
+    refused(cli, tmp_path, "compile", model, *options)
+
+
+@pytest.mark.parametrize("command", ["simulate", "synth", "report", "inspect"])
+def test_folder_that_is_no_build(cli, tmp_path, command):
+    (tmp_path / "empty").mkdir()
+    for name in ("empty", "nowhere"):
+        assert name in refused(cli, tmp_path, command, tmp_path / name)
+
+
+@pytest.mark.parametrize("command", ["simulate", "synth", "report", "inspect"])
+def test_damaged_manifest(cli, tmp_path, command):
+    folder = write_build(tmp_path / "toy")
+    for text in ("{", "[]", '{"format": 99}', '{"format": 1}'):
+        (folder / "manifest.json").write_text(text)
+        assert "manifest.json" in refused(cli, tmp_path, command, folder)
+
+
+def test_simulate_without_a_compiler(cli, build, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "g++" in refused(cli, tmp_path, "simulate", build.folder)
+
+
+def test_simulate_with_an_unknown_simulator(cli, build, tmp_path):
+    assert "vcs" in refused(cli, tmp_path, "simulate", build.folder, "--simulator", "vcs")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["my layer", 'it\'s "quoted"', "$display", "größe", "always", "a/b", "/etc/up", "x" * 300],
+)
+def test_any_layer_name_compiles(cli, tmp_path, images, name):
+    path = export(Tiny(name), tmp_path / "m.pt2")
+    before = files_below(tmp_path.parent)
+    done = cli("compile", path, "-o", tmp_path / "out", "--calibrate", images, "--json")
+    assert done.code == 0, done.err
+    made = set(files_below(tmp_path.parent)) - set(before)
+    assert all(Path(path).parts[1] == "out" for path in made)
+    for file in (tmp_path / "out/rtl").iterdir():
+        assert file.stem.isascii()
+        assert file.stem.isidentifier()
