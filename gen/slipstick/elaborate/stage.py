@@ -83,14 +83,12 @@ def _affine(
 
 
 def _matmul(
-    stage: Stage, graph: Graph, lanes: LaneArray, scale: int, correction: np.ndarray
+    stage: Stage, graph: Graph, lanes: LaneArray, scale: int, offset: np.ndarray
 ) -> Engine:
-    """An engine whose raw totals ``t`` mean ``scale * t + correction + bias``."""
-    node = stage.nodes.node
+    """An engine whose raw totals ``t`` mean ``scale * t + offset``, ``offset (beats, lanes)``."""
     assert stage.walk is not None
     layout = stage.output_layout
-    offset = correction + arrange_channels(node.bias, layout)
-    accumulator = graph.tensors[node.name]
+    accumulator = graph.tensors[stage.nodes.node.name]
     ends = np.stack(
         [
             scale * (arrange_channels(end, layout) - offset)
@@ -129,18 +127,23 @@ def _(node: ShiftMatmul, stage: Stage, graph: Graph) -> Engine:
         for table in (node.exponent, node.sign)
     )
     lanes = ShiftLanes(_lane_input(stage, source), exponent, sign)
-    return _matmul(stage, graph, lanes, 1, lanes.correction(walk.beats))
+    offset = lanes.correction(walk.beats) + arrange_channels(node.bias, layout)
+    return _matmul(stage, graph, lanes, 1, offset)
 
 
 @component.register
 def _(node: L1Matmul, stage: Stage, graph: Graph) -> Engine:
     (source,) = _sources(stage, graph)
-    assert stage.walk is not None
-    weight = arrange_weights(
-        node.weight, stage.walk, stage.input_layouts[0], stage.output_layout, node.groups
-    )
-    lanes = L1Lanes(_lane_input(stage, source), weight)
-    return _matmul(stage, graph, lanes, -1, lanes.correction(stage.walk.beats))
+    walk, layout = stage.walk, stage.output_layout
+    assert walk is not None
+    taken = _lane_input(stage, source)
+    # Lossless: what lies outside the input's interval adds the same to every distance.
+    clipped = np.clip(node.weight, taken.lo, taken.hi)
+    bias = node.bias - np.abs(node.weight - clipped).sum(axis=(1, 2, 3))
+    weight = arrange_weights(clipped, walk, stage.input_layouts[0], layout, node.groups)
+    lanes = L1Lanes(taken, weight)
+    offset = lanes.correction(walk.beats) + arrange_channels(bias, layout)
+    return _matmul(stage, graph, lanes, -1, offset)
 
 
 @component.register

@@ -1,0 +1,153 @@
+"""Random networks: what the circuit computes is what the golden model computes."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from amaranth.sim import Simulator
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import frames_for, graphs
+
+from slipstick.elaborate import Network
+from slipstick.fold import FoldChoices, PinnedFold, Plan, plan
+from slipstick.graph import Graph, Window, run
+from slipstick.graph.nodes import Affine, Concat, Input, L1Matmul
+from slipstick.streams import pack
+
+
+def to_integers(graph: Graph, decided: Plan, tensor: str, values: np.ndarray) -> list[list[int]]:
+    """The beats of every frame."""
+    words = pack(values, decided.layouts[tensor], graph.tensors[tensor].width)
+    return [[int.from_bytes(beat.tobytes(), "little") for beat in frame] for frame in words]
+
+
+def run_network(
+    graph: Graph, decided: Plan, frames: np.ndarray, idle: float, stall: float, seed: int
+) -> tuple[list[int], list[int], list[int]]:
+    """Beats that came out, beats that should have, and cycles between the ends of frames."""
+    pauses = random.Random(seed)
+    network = Network(graph, decided)
+    golden = run(graph, torch.from_numpy(frames))[graph.output].numpy()
+    sent = to_integers(graph, decided, graph.input.name, frames)
+    expected = [beat for frame in to_integers(graph, decided, graph.output, golden) for beat in frame]
+    per_frame = len(expected) // len(frames)
+    got, times = [], []
+
+    async def send(ctx):
+        for frame in sent:
+            for number, beat in enumerate(frame):
+                while pauses.random() < idle:
+                    ctx.set(network.i_valid, 0)
+                    await ctx.tick()
+                ctx.set(network.i_valid, 1)
+                ctx.set(network.i_data, beat)
+                ctx.set(network.i_last, number == len(frame) - 1)
+                taken = False
+                while not taken:
+                    taken = ctx.get(network.i_ready)
+                    await ctx.tick()
+        ctx.set(network.i_valid, 0)
+
+    async def receive(ctx):
+        cycle = 0
+        while len(got) < len(expected):
+            ready = pauses.random() >= stall
+            ctx.set(network.o_ready, ready)
+            valid, beat, last = (
+                ctx.get(port) for port in (network.o_valid, network.o_data, network.o_last)
+            )
+            await ctx.tick()
+            cycle += 1
+            assert cycle < 400_000, f"stuck after {len(got)} of {len(expected)} beats"
+            if valid and ready:
+                got.append(beat)
+                times.append(cycle)
+                assert last == (len(got) % per_frame == 0)
+        assert not ctx.get(network.error_short)
+        assert not ctx.get(network.error_long)
+
+    simulator = Simulator(network)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(send, background=True)
+    simulator.add_testbench(receive)
+    simulator.run()
+    ends = times[per_frame - 1 :: per_frame]
+    return got, expected, list(np.diff(ends))
+
+
+def pinned_folds(graph: Graph, draw) -> dict[str, PinnedFold]:
+    """Any P and S for some of the layers, divisors or not."""
+    pinned = {}
+    for node in graph.nodes:
+        if hasattr(node, "groups") and draw(st.booleans()):
+            channels = graph.tensors[node.inputs[0]].shape[0] // node.groups
+            outputs = graph.tensors[node.name].shape[0] // node.groups
+            pinned[node.name] = PinnedFold(
+                draw(st.integers(1, outputs)), draw(st.integers(1, channels))
+            )
+    return pinned
+
+
+@settings(max_examples=60)
+@given(graphs(), st.data())
+def test_circuit_equals_golden_model(graph, data):
+    choices = FoldChoices(data.draw(st.integers(1, 200)), pinned=pinned_folds(graph, data.draw))
+    decided = plan(graph, choices)
+    idle, stall = data.draw(st.sampled_from([(0, 0), (0.3, 0.3), (0, 0.6), (0.7, 0)]))
+    got, expected, _ = run_network(graph, decided, frames_for(graph, 3, 1), idle, stall, 2)
+    assert got == expected
+
+
+@settings(max_examples=25)
+@given(graphs(layers=2, largest=9), st.integers(1, 100))
+def test_frames_follow_each_other_at_the_planned_interval(graph, lanes):
+    decided = plan(graph, FoldChoices(lanes))
+    if decided.cycles < 100:
+        # In a frame this short the pipelines' latencies are longer than the frame.
+        return
+    *_, intervals = run_network(graph, decided, frames_for(graph, 4, 3), 0, 0, 0)
+    assert abs(intervals[-1] - decided.cycles) <= 0.02 * decided.cycles
+
+
+@pytest.mark.slow
+@settings(max_examples=1000)
+@given(graphs(layers=5, largest=9), st.data())
+def test_circuit_equals_golden_model_at_length(graph, data):
+    test_circuit_equals_golden_model.hypothesis.inner_test(graph, data)
+
+
+def residual_graph() -> Graph:
+    """Two L1 layers beside a wire, as in AdderNet, on an image much taller than the windows."""
+    rng = np.random.default_rng(5)
+    one = np.ones((1, 4), np.int64)
+    window = Window((3, 3), (1, 1), (1, 1, 1, 1))
+
+    def l1(name: str, source: str) -> L1Matmul:
+        weight = rng.integers(0, 256, (4, 4, 3, 3))
+        return L1Matmul(name, (source,), weight, np.zeros(4, np.int64), window, 1)
+
+    def requantise(name: str, source: str) -> Affine:
+        bias = np.full(4, 5000)
+        return Affine(name, (source,), 0 * one, one, bias, 5, 0, 255, 3)
+
+    return Graph(
+        (
+            Input("input", (), (4, 20, 11), 8, 0, 255),
+            l1("a", "input"),
+            requantise("a.affine", "a"),
+            l1("b", "a.affine"),
+            requantise("b.affine", "b"),
+            Concat("concat", ("b.affine", "input"), (0, 5)),
+        ),
+        "concat",
+    )
+
+
+def test_branches_meet_without_a_stall():
+    graph = residual_graph()
+    decided = plan(graph, FoldChoices(64))
+    got, expected, intervals = run_network(graph, decided, frames_for(graph, 4, 0), 0, 0, 0)
+    assert got == expected
+    assert max(intervals) <= decided.cycles * 1.02
