@@ -104,9 +104,7 @@ def _check_beat(beat: tuple[int, ...]) -> None:
     if not channels:
         raise ValueError(f"Layouts must have a channel in every beat, not {beat!r}")
     if PAD in beat[: len(channels)]:
-        raise ValueError(
-            f"Layouts must have pads only after the channels of a beat, not {beat!r}"
-        )
+        raise ValueError(f"Layouts must have pads only after the channels of a beat, not {beat!r}")
 
 
 def _period(values: Sequence[int]) -> int:

@@ -1,7 +1,6 @@
 """Joins: addition and concatenation."""
 
 import numpy as np
-import pytest
 from amaranth.back import rtlil
 from hypothesis import given, settings
 from hypothesis import strategies as st
