@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from slipstick.errors import SlipstickError
-from slipstick.streams import PAD, Layout
+from slipstick.streams import Layout
 
 __all__ = [
     "Accuracy",
@@ -63,7 +63,7 @@ class StreamRecord(Record):
 
     @property
     def layout(self) -> Layout:
-        """Which channel each lane of each beat carries; `PAD` lanes are always 0."""
+        """Which channel each lane of each beat carries."""
         return Layout(self.beats)
 
     @property
@@ -80,12 +80,6 @@ class StreamRecord(Record):
     def beats_per_frame(self) -> int:
         """Beats of one frame: those of all its pixels."""
         return len(self.beats) * math.prod(self.shape[1:])
-
-    def locate(self, beat: int, lane: int) -> tuple[int, int, int] | None:
-        """``(channel, row, column)`` of a lane of a frame's beat; None for a pad lane."""
-        pixel, position = divmod(beat, len(self.beats))
-        channel = self.beats[position][lane]
-        return None if channel == PAD else (channel, *divmod(pixel, self.shape[2]))
 
 
 class StageStream(StreamRecord):
