@@ -1,1 +1,47 @@
+"""Trained networks as typed float graphs."""
 
+from slipstick.frontend.execute import run_float, run_float_batches
+from slipstick.frontend.float_graph import FloatGraph
+from slipstick.frontend.loader import export_module, load_program
+from slipstick.frontend.nodes import (
+    AdderLayer,
+    AvgPool,
+    BatchNorm,
+    Clamp,
+    FixedPoint,
+    FloatAdd,
+    FloatArgmax,
+    FloatConcat,
+    FloatFlatten,
+    FloatInput,
+    FloatMatmul,
+    FloatNode,
+    MaxPool,
+    PlainMatmul,
+    ShiftLayer,
+)
+from slipstick.frontend.program import import_program
+
+__all__ = [
+    "AdderLayer",
+    "AvgPool",
+    "BatchNorm",
+    "Clamp",
+    "FixedPoint",
+    "FloatAdd",
+    "FloatArgmax",
+    "FloatConcat",
+    "FloatFlatten",
+    "FloatGraph",
+    "FloatInput",
+    "FloatMatmul",
+    "FloatNode",
+    "MaxPool",
+    "PlainMatmul",
+    "ShiftLayer",
+    "export_module",
+    "import_program",
+    "load_program",
+    "run_float",
+    "run_float_batches",
+]

@@ -1,0 +1,130 @@
+"""The TOML file in which a user chooses widths and folds."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from slipstick.errors import SlipstickError
+
+__all__ = ["Config", "FoldOptions", "LayerOptions", "QuantiseOptions", "check_layers", "load_config"]
+
+Bits = Annotated[int, Field(ge=2, le=16, strict=True)]
+Terms = Annotated[int, Field(ge=1, le=4, strict=True)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+
+
+class _Section(BaseModel):
+    """Frozen, and closed: a key that is not known is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class QuantiseOptions(_Section):
+    """``[quantise]``: widths of the whole network."""
+
+    activation_bits: Bits = Field(8, description="of every tensor between layers")
+    output_bits: Bits = Field(16, description="of the network's result; wide ones avoid ties")
+    weight_bits: Bits = Field(8, description="of ordinary layers, which become shifts and adds")
+    bn_terms: Terms = Field(2, description="signed powers of two of a folded BatchNorm's scale")
+
+
+class FoldOptions(_Section):
+    """``[fold]``: how much hardware may be spent."""
+
+    lanes: Count = Field(512, description="lanes in all, shared out between the layers")
+    interval: Count | None = Field(None, description="cycles a frame may take")
+
+
+class LayerOptions(_Section):
+    """``[layer."name"]``: one layer's own choices."""
+
+    activation_bits: Bits | None = None
+    weight_bits: Bits | None = None
+    bn_terms: Terms | None = None
+    weights: Literal["power-of-two"] | None = Field(
+        None, description="promises that an ordinary layer's weights are powers of two"
+    )
+    P: Count | None = Field(None, description="output channels in parallel")
+    S: Count | None = Field(None, description="input channels in parallel")
+    Q: Count | None = Field(None, description="taps in parallel")
+
+
+class Config(_Section):
+    """All choices, defaults filled in."""
+
+    quantise: QuantiseOptions = QuantiseOptions()
+    fold: FoldOptions = FoldOptions()
+    layer: Mapping[str, LayerOptions] = Field(default_factory=dict)
+
+    def layer_option(self, layer: str, key: str) -> Any:
+        """What the user chose for ``layer`` alone, or None."""
+        return getattr(self.layer.get(layer, LayerOptions()), key)
+
+    def option(self, layer: str, key: str) -> Any:
+        """What holds for ``layer``: its own choice, else the network's, else None."""
+        chosen = self.layer_option(layer, key)
+        return getattr(self.quantise, key, None) if chosen is None else chosen
+
+
+def load_config(path: Path | None) -> Config:
+    """The choices in the TOML file ``path``; all defaults for None.
+
+    Raises `SlipstickError` naming file and key if it cannot be read or holds what is not allowed.
+    """
+    if path is None:
+        return Config()
+    thing = f"Configuration '{path}'"
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SlipstickError(
+            thing, f"cannot be read ({error.strerror})", "give the path of a TOML file"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SlipstickError(thing, f"is not TOML ({error})", "correct it there") from error
+    try:
+        return Config.model_validate(document)
+    except ValidationError as error:
+        raise _refusal(thing, error) from error
+
+
+def _refusal(thing: str, error: ValidationError) -> SlipstickError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(first["loc"][:-1])
+        close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f"did you mean '{close[0]}'? " if close else ""
+        return SlipstickError(thing, f"key '{key}' is not known", f"{hint}known: {', '.join(known)}")
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return SlipstickError(
+        thing, f"key '{key}': {message}, not {first['input']!r}", "give it an allowed value"
+    )
+
+
+def _known_keys(section: tuple[int | str, ...]) -> list[str]:
+    sections: dict[str, type[BaseModel]] = {
+        "quantise": QuantiseOptions,
+        "fold": FoldOptions,
+        "layer": LayerOptions,
+    }
+    model = sections[str(section[0])] if section else Config
+    return list(model.model_fields)
+
+
+def check_layers(config: Config, names: Iterable[str]) -> None:
+    """Raises `SlipstickError` if a ``[layer]`` table is for a layer that the network lacks."""
+    known = list(names)
+    for layer in config.layer:
+        if layer not in known:
+            close = difflib.get_close_matches(layer, known, n=3)
+            hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+            raise SlipstickError(
+                f"Configuration [layer.\"{layer}\"]",
+                "the network has no such layer",
+                f"{hint}`slipstick inspect` lists them",
+            )

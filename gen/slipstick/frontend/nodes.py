@@ -1,0 +1,134 @@
+"""The kinds of node of the float graph: the network as it was trained, before any integer.
+
+Every tensor is ``(N, C, H, W)``; a vector of F features is ``(N, F, 1, 1)``, so that a linear layer
+is a convolution with a 1x1 window. A node makes one tensor, which carries the node's name.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from slipstick.graph import Window
+
+
+@dataclass(frozen=True, eq=False)
+class FloatNode:
+    """Base of all kinds.
+
+    Attributes
+    ----------
+    name : path of the torch module that computes it (``layer1.0.conv1``).
+    inputs : names of the nodes whose tensors it reads.
+    shape : ``(C, H, W)`` of the tensor it makes.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    shape: tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class FloatInput(FloatNode):
+    """The image that enters. ``vector`` says that the model takes ``(N, F)``."""
+
+    vector: bool
+
+
+@dataclass(frozen=True, eq=False)
+class FloatMatmul(FloatNode):
+    """A convolution-like layer.
+
+    Attributes
+    ----------
+    weight : float32 ``(O, I/groups, kh, kw)``, the effective weights.
+    bias : float32 ``(O,)`` or None.
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+    window: Window
+    groups: int
+
+
+@dataclass(frozen=True, eq=False)
+class PlainMatmul(FloatMatmul):
+    """An ordinary convolution or linear layer."""
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftLayer(FloatMatmul):
+    """A DeepShift layer: every weight is 0 or a signed power of two."""
+
+
+@dataclass(frozen=True, eq=False)
+class AdderLayer(FloatMatmul):
+    """An AdderNet layer: ``-sum |x - weight|``."""
+
+
+@dataclass(frozen=True, eq=False)
+class BatchNorm(FloatNode):
+    """``(x - mean) * scale + offset`` per channel; float64 ``(C,)`` each.
+
+    ``deviation`` is the standard deviation that was divided out: with ``scale`` it tells how
+    far the output spreads.
+    """
+
+    mean: torch.Tensor
+    scale: torch.Tensor
+    offset: torch.Tensor
+    deviation: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Clamp(FloatNode):
+    """``min(max(x, lo), hi)``; a ReLU is ``lo = 0, hi = inf``."""
+
+    lo: float
+    hi: float
+
+
+@dataclass(frozen=True, eq=False)
+class FixedPoint(FloatNode):
+    """``x`` floored to multiples of ``2**-fraction_bits``, then clamped to ``[lo, hi]``.
+
+    What a DeepShift layer does to its input when it was trained with a narrow format.
+    """
+
+    fraction_bits: int
+    lo: float
+    hi: float
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPool(FloatNode):
+    """Largest of each window; padded taps are ignored."""
+
+    window: Window
+
+
+@dataclass(frozen=True, eq=False)
+class AvgPool(FloatNode):
+    """Sum of each window, padded taps reading 0, divided by ``divisor``."""
+
+    window: Window
+    divisor: int
+
+
+@dataclass(frozen=True, eq=False)
+class FloatAdd(FloatNode):
+    """Sum of two tensors of one shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class FloatConcat(FloatNode):
+    """Channels of all inputs in order."""
+
+
+@dataclass(frozen=True, eq=False)
+class FloatFlatten(FloatNode):
+    """``(C, H, W)`` to ``(C*H*W, 1, 1)`` in C, H, W order."""
+
+
+@dataclass(frozen=True, eq=False)
+class FloatArgmax(FloatNode):
+    """Index of the largest channel of each pixel."""

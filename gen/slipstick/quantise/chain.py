@@ -1,0 +1,102 @@
+"""BatchNorms and clamps behind a layer, gathered into one affine function."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import singledispatch
+
+import torch
+
+from slipstick.frontend import BatchNorm, Clamp, FixedPoint, FloatGraph, FloatNode
+
+
+@dataclass(frozen=True)
+class Chain:
+    """``y = clamp(x * scale + offset, lo, hi)`` per channel, as real numbers.
+
+    Attributes
+    ----------
+    names : float nodes it stands for, in order.
+    scale, offset : float64 ``(C,)``.
+    mean : float64 ``(C,)``, the mean of ``x`` where ``scale`` is exact, or None.
+    lo, hi : bounds.
+    floor_frac : fraction bits of a grid that values are floored to, or None.
+    """
+
+    names: tuple[str, ...]
+    scale: torch.Tensor
+    offset: torch.Tensor
+    mean: torch.Tensor | None = None
+    lo: float = -math.inf
+    hi: float = math.inf
+    floor_frac: int | None = None
+
+    @classmethod
+    def identity(cls, channels: int, name: str) -> "Chain":
+        """``y = x``."""
+        one = torch.ones(channels, dtype=torch.float64)
+        return cls((name,), one, torch.zeros_like(one))
+
+    @property
+    def end(self) -> str:
+        """The float node whose value it gives."""
+        return self.names[-1]
+
+    @property
+    def bounded(self) -> bool:
+        """Whether anything was clamped, so that no further scale fits in."""
+        return self.floor_frac is not None or math.isfinite(self.lo) or math.isfinite(self.hi)
+
+
+def follow(graph: FloatGraph, chain: Chain) -> Chain:
+    """``chain`` with all nodes behind it that fit in and are read by nobody else."""
+    while chain.end != graph.output:
+        readers = graph.consumers(chain.end)
+        if len(readers) != 1:
+            return chain
+        longer = extend(readers[0], chain)
+        if longer is None:
+            return chain
+        chain = replace(longer, names=(*chain.names, readers[0].name))
+    return chain
+
+
+@singledispatch
+def extend(node: FloatNode, chain: Chain) -> Chain | None:
+    """``chain`` followed by ``node``, or None if one affine cannot do both."""
+    return None
+
+
+@extend.register
+def _(node: BatchNorm, chain: Chain) -> Chain | None:
+    if chain.bounded:
+        return None
+    # The mean of x is where x * scale + offset meets the mean that this node subtracts.
+    mean = chain.mean
+    if mean is None and bool((chain.scale != 0).all()):
+        mean = (node.mean - chain.offset) / chain.scale
+    return replace(
+        chain,
+        scale=chain.scale * node.scale,
+        offset=(chain.offset - node.mean) * node.scale + node.offset,
+        mean=mean,
+    )
+
+
+@extend.register
+def _(node: Clamp, chain: Chain) -> Chain | None:
+    if chain.floor_frac is not None:
+        return None
+    # A clamp of a clamp: both bounds of the first are clamped by the second.
+    lo = min(max(chain.lo, node.lo), node.hi)
+    hi = min(max(chain.hi, node.lo), node.hi)
+    return replace(chain, lo=lo, hi=hi)
+
+
+@extend.register
+def _(node: FixedPoint, chain: Chain) -> Chain | None:
+    if chain.floor_frac is not None:
+        return None
+    lo, hi = max(chain.lo, node.lo), min(chain.hi, node.hi)
+    if lo > hi:
+        return None
+    return replace(chain, lo=lo, hi=hi, floor_frac=node.fraction_bits)
