@@ -70,11 +70,25 @@ class Regroup(wiring.Component):
         moved = Signal(name="run_moved")
         index, last = _position(m, counts, moved, "split")
         m.d.comb += [
-            run.eq(self.i.payload.word_select(index, len(run))),
+            run.eq(self._run_of(m, index)),
             valid.eq(self.i.valid),
             moved.eq(valid & ready),
             self.i.ready.eq(ready & last),
         ]
+
+    def _run_of(self, m: Module, index: Value) -> Value:
+        """Run number ``index`` of the beat: a multiplexer, since a select by an index times the
+        run's width would be a multiplication."""
+        bits = self.run * self._width
+        most = max(len(runs) for runs in self._source.runs(self.run))
+        if most == 1:
+            return self.i.payload[:bits]
+        chosen = Signal(bits, name="chosen_run")
+        with m.Switch(index):
+            for number in range(most):
+                with m.Case(number):
+                    m.d.comb += chosen.eq(self.i.payload[number * bits : (number + 1) * bits])
+        return chosen
 
     def _gather(self, m: Module, run: Signal, valid: Signal, ready: Signal) -> None:
         counts = [len(runs) for runs in self._target.runs(self.run)]

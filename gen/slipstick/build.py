@@ -1,6 +1,5 @@
 """From a trained network to a build folder, and what can be done with one."""
 
-import importlib.metadata
 import shutil
 import tempfile
 import warnings
@@ -15,7 +14,7 @@ import torch
 
 from slipstick.boards import Board
 from slipstick.boards import board as find_board
-from slipstick.build_folder import Manifest, read_manifest, write_manifest
+from slipstick.build_folder import Accuracy, Manifest, read_manifest, write_manifest
 from slipstick.calibration import Frames, load_frames, stand_in_frames
 from slipstick.config import Config, check_layers, load_config
 from slipstick.elaborate import Network
@@ -25,7 +24,13 @@ from slipstick.fold import FoldChoices, NameTable, PinnedFold, Plan, plan
 from slipstick.frontend import FloatGraph, export_module, import_program, load_program
 from slipstick.graph import Graph, save
 from slipstick.manifest import describe
-from slipstick.quantise import Quantised, quantise
+from slipstick.quantise import (
+    float_accuracy,
+    integer_accuracy,
+    quantise,
+    quantise_input,
+    saturations,
+)
 from slipstick.synth.gate import count_multipliers
 
 if TYPE_CHECKING:
@@ -108,34 +113,39 @@ def compile(  # noqa: A001
     settings = config if isinstance(config, Config) else load_config(Path(config) if config else None)
     report("Reading the model", 0.0)
     program = _program(model, example_input)
-    float_graph = import_program(program)
-    frames = _frames(float_graph, program, calibrate)
+    source = import_program(program)
+    check_layers(settings, source.names)
+    frames = _frames(source, program, example_input, calibrate)
     report("Calibrating and quantising", 0.1)
-    quantised = quantise(float_graph, frames.images, settings)
-    check_layers(settings, quantised.layers)
+    graph = quantise(source, frames.images, settings)
+    integers = quantise_input(graph, frames.images)
     report("Folding", 0.4)
-    decided = plan(quantised.graph, _choices(settings))
+    decided = plan(graph, _choices(settings))
     top = NameTable().legal(name or _default_name(model))
-    parent = folder.parent
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=parent))
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        modules = _emit(quantised.graph, decided, top, work, report)
-        report("Writing the manifest", 0.95)
-        _write_frames(quantised, frames, work)
-        save(quantised.graph, work / "graph")
-        manifest = describe(
-            quantised, decided, top, modules, target, settings, frames, work, _versions()
+        modules = _emit(graph, decided, top, work, report)
+        report("Measuring accuracy", 0.85)
+        accuracy = _accuracy(source, graph, frames, integers)
+        _write_frames(integers, frames, work)
+        save(graph, work / "graph")
+        cut = saturations(graph, integers)
+        write_manifest(
+            work, describe(graph, decided, modules, target, settings, work, accuracy, cut)
         )
-        write_manifest(work, manifest)
-        work.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        work.rename(folder)
+        _move_into_place(work, folder)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
     report("Done", 1.0)
     return Build(folder)
+
+
+def _move_into_place(work: Path, folder: Path) -> None:
+    work.chmod(0o755)
+    if folder.exists():
+        folder.rmdir()
+    work.rename(folder)
 
 
 def _fresh_folder(folder: Path) -> Path:
@@ -198,18 +208,21 @@ def _default_name(model: Model) -> str:
 
 
 def _frames(
-    float_graph: FloatGraph,
+    source: FloatGraph,
     program: torch.export.ExportedProgram,
+    example_input: torch.Tensor | None,
     calibrate: Path | str | None,
 ) -> Frames:
     if calibrate is not None:
-        return load_frames(Path(calibrate), float_graph.input.shape)
+        return load_frames(Path(calibrate), source.input.shape)
     warnings.warn(
         "no calibration images given: widths and scales come from the sample input and random "
         "images; pass --calibrate for trained networks",
         stacklevel=3,
     )
-    return stand_in_frames(program, float_graph.input.shape)
+    if example_input is None and program.example_inputs is not None:
+        example_input = program.example_inputs[0][0]
+    return stand_in_frames(example_input, source.input.shape)
 
 
 def _choices(settings: Config) -> FoldChoices:
@@ -232,15 +245,20 @@ def _emit(graph: Graph, decided: Plan, top: str, work: Path, report: Progress) -
     return modules
 
 
-def _write_frames(quantised: Quantised, frames: Frames, work: Path) -> None:
-    integers = quantised.input_integers(frames.images[:KEPT_FRAMES])
-    arrays = {"images": integers.numpy().astype(np.int32)}
+def _accuracy(
+    source: FloatGraph, graph: Graph, frames: Frames, integers: torch.Tensor
+) -> Accuracy | None:
+    if frames.labels is None:
+        return None
+    return Accuracy(
+        images=len(frames.images),
+        floating=float_accuracy(source, frames.images, frames.labels),
+        integer=integer_accuracy(graph, integers, frames.labels),
+    )
+
+
+def _write_frames(integers: torch.Tensor, frames: Frames, work: Path) -> None:
+    arrays = {"images": integers[:KEPT_FRAMES].numpy().astype(np.int32)}
     if frames.labels is not None:
         arrays["labels"] = frames.labels[:KEPT_FRAMES].numpy()
     np.savez_compressed(work / "frames.npz", **arrays)
-
-
-def _versions() -> dict[str, str]:
-    """What the Verilog and the figures depend on."""
-    packages = ("amaranth", "numpy", "pyosys", "slipstick", "torch")
-    return {package: importlib.metadata.version(package) for package in packages}

@@ -35,7 +35,7 @@ def save(graph: Graph, folder: Path) -> None:
     arrays: dict[str, np.ndarray] = {}
     records = []
     for number, node in enumerate(graph.nodes):
-        record: dict[str, Any] = {"kind": type(node).__name__}
+        record: dict[str, Any] = {"node": type(node).__name__}
         for field in dataclasses.fields(node):
             value = getattr(node, field.name)
             if isinstance(value, np.ndarray):
@@ -72,7 +72,7 @@ def load(folder: Path) -> Graph:
 
 
 def _node(number: int, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> kinds.Node:
-    kind = KINDS[record["kind"]]
+    kind = KINDS[record["node"]]
     values: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         key = f"{number}.{field.name}"
