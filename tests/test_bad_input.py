@@ -97,7 +97,7 @@ def test_bad_models(cli, tmp_path, model, make, command):
     make(path, model)
     options = ["-o", tmp_path / "out"] if command == "compile" else []
     message = refused(cli, tmp_path, command, path, *options)
-    named = {not_a_number: "head", infinite: "block", unknown_operator: "fft"}
+    named = {not_a_number: "head", infinite: "block", unknown_operator: "fft", no_layers: "layer"}
     assert named.get(make, "bad.pt2") in message
 
 
@@ -160,9 +160,12 @@ BAD_CONFIGS = {
     "fold too wide": "[layer.stem]\nP = 64",
     "fold no divisor": "[layer.stem]\nQ = 4",
     "fold no number": '[layer.stem]\nP = "all"',
+    "no lanes": "[fold]\nlanes = 0",
     "width of one": "[layer.stem]\nactivation_bits = 1",
     "width of 17": "[layer.stem]\nactivation_bits = 17",
-    "width everywhere": "activation_bits = 99",
+    "width everywhere": "[quantise]\nactivation_bits = 99",
+    "width of a half": "[quantise]\nactivation_bits = 7.5",
+    "no power of two": '[layer.head]\nweights = "powers"',
 }
 
 

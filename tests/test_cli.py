@@ -15,6 +15,7 @@ from synthetic_build import write_build
 
 from slipstick import __version__
 from slipstick.errors import SlipstickError
+from slipstick.sim import LayerResult, Mismatch, SimulationResult
 
 HELP_SECONDS = 0.5
 PROGRAM = [sys.executable, "-m", "slipstick.cli"]
@@ -130,22 +131,34 @@ def test_synth_fails_if_anything_multiplies(cli, tmp_path):
 
 
 def result(mismatches):
-    return SimpleNamespace(
-        to_json=lambda: {
-            "frames": 3,
-            "layers_compared": 7,
-            "mismatches": mismatches,
-            "cycles_per_frame": 1000.0,
-            "ideal_cycles_per_frame": 990,
-            "frames_per_second": 200000.0,
-        }
+    wrong = Mismatch(frame=1, channel=2, row=3, column=4, expected=5, got=6)
+    layer = LayerResult("conv1.affine", "conv1", mismatches, wrong if mismatches else None, 9.0, 9)
+    return SimulationResult(
+        frames=3,
+        layers_compared=1,
+        mismatches=mismatches,
+        violations=(),
+        cycles_per_frame=9.0,
+        ideal_cycles_per_frame=9,
+        frames_per_second=1e6,
+        latency_cycles=20,
+        accuracy=None,
+        integer_accuracy=None,
+        simulated_frames_per_wall_second=100.0,
+        simulated_cycles_per_wall_second=900.0,
+        seconds=0.1,
+        simulator="verilator",
+        per_layer=(layer,),
+        output=layer,
     )
 
 
 @pytest.mark.parametrize(("mismatches", "code"), [(0, 0), (5, 1)])
 def test_simulate_fails_on_mismatches(cli, toy, monkeypatch, mismatches, code):
     monkeypatch.setattr("slipstick.sim.simulate", lambda *_, **__: result(mismatches))
-    assert cli("simulate", toy).code == code
+    plain = cli("simulate", toy)
+    assert plain.code == code
+    assert ("channel 2, row 3, column 4: expected 5, got 6" in plain.out) == bool(mismatches)
     machine = cli("simulate", toy, "--json")
     assert (machine.code, json.loads(machine.out)["mismatches"]) == (code, mismatches)
 
@@ -234,7 +247,7 @@ def test_system_error_is_one_line(cli, toy, monkeypatch):
     monkeypatch.setattr("slipstick.sim.simulate", full)
     done = cli("simulate", toy)
     assert done.code == 2
-    assert done.err == "error: File '/big': No space left on device; see the cause\n"
+    assert done.err == "error: File '/big': No space left on device; mend that and try again\n"
 
 
 def test_errors_keep_to_one_line(cli, toy, monkeypatch):

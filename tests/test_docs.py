@@ -9,6 +9,7 @@ import pytest
 from typer.main import get_command
 
 from slipstick.cli import app
+from slipstick.config import FoldOptions, LayerOptions, QuantiseOptions, load_config
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -83,3 +84,25 @@ def test_readme_names_only_existing_make_targets():
 def test_files_that_the_readme_reads_are_shipped():
     for name in re.findall(r"examples/[\w./-]+\.\w+", readme_script()):
         assert (ROOT / name).is_file(), name
+
+
+def toml_blocks():
+    for page in [ROOT / "README.md", ROOT / "docs/configuration.md"]:
+        for block in re.findall(r"^```toml\n(.*?)^```$", page.read_text(), re.M | re.DOTALL):
+            yield pytest.param(block, id=page.name)
+
+
+@pytest.mark.parametrize("block", list(toml_blocks()))
+def test_shown_configurations_load(block, tmp_path):
+    (tmp_path / "shown.toml").write_text(block)
+    load_config(tmp_path / "shown.toml")
+
+
+def test_every_key_of_the_configuration_is_described():
+    text = (ROOT / "docs/configuration.md").read_text()
+    for section in (QuantiseOptions, FoldOptions, LayerOptions):
+        for key, field in section.model_fields.items():
+            assert f"`{key}`" in text
+            default = "none" if field.default is None else field.default
+            if section is not LayerOptions:
+                assert f"| `{key}` | {default} |" in text

@@ -5,9 +5,10 @@ A command exits with 0 when done, 1 when a check failed (a mismatch, a multiplie
 that the user can mend, 130 when interrupted.
 """
 
+import errno
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,6 +20,11 @@ CHECK_FAILED = 1
 ERROR = 2
 INTERRUPTED = 130
 
+SYSTEM_LIMITS = frozenset(
+    {errno.EACCES, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENOMEM, errno.ENOSPC, errno.EROFS}
+)
+"""Failures of the machine, wherever they happen. Any other `OSError` that escapes is a bug."""
+
 app = typer.Typer(
     name="slipstick",
     help="Multiplication-free neural networks from PyTorch to bit-exact Verilog.",
@@ -27,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Simulator = Literal["verilator", "icarus"]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that compile made.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 
@@ -37,27 +44,34 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command and returns its exit code; whatever goes wrong becomes one line."""
-    as_json = "--json" in arguments
+    """Runs one command and returns its exit code; what the user can mend becomes one line."""
     try:
         with warnings_shown():
-            return app(arguments, prog_name="slipstick", standalone_mode=False) or 0
-    except SlipstickError as error:
-        complain(error, as_json)
+            code: int = app(arguments, prog_name="slipstick", standalone_mode=False) or 0
     except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except Exception as error:
+        complain(_explained(error), "--json" in arguments)
+        return ERROR
+    if code == INTERRUPTED:
         sys.stderr.write("interrupted\n")
-        return INTERRUPTED
-    except OSError as error:
+    return code
+
+
+def _explained(error: Exception) -> SlipstickError:
+    """``error`` as one that the user can mend; raises it again if it is a bug of ours."""
+    if isinstance(error, SlipstickError):
+        return error
+    if isinstance(error, OSError) and error.errno in SYSTEM_LIMITS:
         thing = f"File '{error.filename}'" if error.filename else "The system"
-        complain(SlipstickError(thing, str(error.strerror or error), "see the cause"), as_json)
-    except _click_exception() as error:
-        fix = "see slipstick --help"
-        complain(SlipstickError("Command line", error.format_message(), fix), as_json)
-    return ERROR
+        return SlipstickError(thing, str(error.strerror), "mend that and try again")
+    if isinstance(error, _command_line_error()):
+        return SlipstickError("Command line", error.format_message(), "see slipstick --help")
+    raise error
 
 
-def _click_exception() -> type[Exception]:
-    """The base of the errors in a command line; typer's releases differ in where it is."""
+def _command_line_error() -> type[Any]:
+    """The base of what is wrong with arguments; typer's releases differ in where it is."""
     return typer.BadParameter.__mro__[2]
 
 
@@ -114,7 +128,7 @@ def simulate(
         typer.Option(help=".npz with 'images', as the model takes them, and perhaps 'labels'."),
     ] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Only the first N.")] = None,
-    simulator: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
+    simulator: Annotated[Simulator, typer.Option(help="Without --fast.")] = "verilator",
     waves: Annotated[Path | None, typer.Option(help="Write a waveform (.vcd) here.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random idle and back-pressure.")] = 0,
     as_json: AsJson = False,

@@ -64,18 +64,41 @@ def inspected(model: Json) -> RenderableType:
 
 
 def simulated(result: Json) -> RenderableType:
-    """A simulation: what was compared, what differed, and how fast it is."""
-    rate = result.get("accuracy")
+    """A simulation: what was compared, where it differs, and how fast the circuit is."""
+    table = _table("layer", "stream", "mismatches>", "cycles>", "ideal>")
+    for layer in (*result["per_layer"], result["output"]):
+        table.add_row(
+            escape(layer["instance"]),
+            escape(layer["tensor"]),
+            _verdict(layer["mismatches"]),
+            _number(layer["cycles_per_frame"]),
+            _number(layer["ideal_cycles_per_frame"]),
+        )
     lines = {
-        "frames": f"{result['frames']:,}",
+        "frames": f"{result['frames']:,} in {result['simulator']}",
         "layers compared": str(result["layers_compared"]),
         "mismatches": _verdict(result["mismatches"]),
         "cycles per frame": f"{_number(result['cycles_per_frame'])} measured, "
         f"{_number(result['ideal_cycles_per_frame'])} ideal",
-        "frames/s": f"{_number(result['frames_per_second'])} in hardware at the board's clock",
-        "accuracy": f"RTL {_percent(rate)}",
+        "frames/s": f"{_number(result['frames_per_second'])} in hardware at the assumed clock, "
+        f"{_number(result['simulated_frames_per_wall_second'])} simulated",
+        "accuracy": f"RTL {_percent(result['accuracy'])}, "
+        f"integer {_percent(result['integer_accuracy'])} of these frames",
     }
-    return _facts(lines)
+    return Group(table, _facts(lines), *_differences(result))
+
+
+def _differences(result: Json) -> list[Text]:
+    """A line for each layer that differs, with its first wrong value."""
+    lines = [Text(text, "red") for text in result["violations"]]
+    for layer in (*result["per_layer"], result["output"]):
+        first = layer["first_mismatch"]
+        if first:
+            place = "a pad lane" if first["channel"] is None else f"channel {first['channel']}"
+            where = f"frame {first['frame']}, {place}, row {first['row']}, column {first['column']}"
+            values = f"expected {first['expected']}, got {first['got']}"
+            lines.append(Text(f"{layer['tensor']}: first at {where}: {values}", "red"))
+    return lines
 
 
 def synthesised(result: Json) -> RenderableType:
@@ -101,7 +124,7 @@ def reported(results: Json) -> RenderableType:
             "layers compared": str(simulation["layers_compared"]),
             "mismatches": _verdict(simulation["mismatches"]),
         }
-    rtl = simulation and simulation.get("accuracy")
+    rtl = simulation["accuracy"] if simulation else None
     lines["accuracy"] = (
         f"float {_percent(build['float_accuracy'])}, "
         f"integer {_percent(build['integer_accuracy'])}, RTL {_percent(rtl)}"
