@@ -1,10 +1,12 @@
 """What all tests share."""
 
 import functools
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import hypothesis
 import numpy as np
@@ -71,6 +73,16 @@ def images(tmp_path):
     path = tmp_path / "images.npz"
     np.savez(path, images=rng.random((20, 1, 8, 8), np.float32), labels=rng.integers(0, 4, 20))
     return path
+
+
+@pytest.fixture(scope="session")
+def build(model, tmp_path_factory):
+    """`model` compiled by the program: folder, summary, stderr."""
+    folder = tmp_path_factory.mktemp("build") / "tiny"
+    command = [sys.executable, "-m", "slipstick.cli", "compile", model, "-o", folder, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return SimpleNamespace(folder=folder, summary=json.loads(done.stdout), err=done.stderr)
 
 
 @pytest.fixture(scope="session")

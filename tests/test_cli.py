@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from command_line import files_below, refused
@@ -53,15 +52,6 @@ def test_usage_errors(cli, tmp_path, arguments):
 
 
 # Compiling.
-
-
-@pytest.fixture(scope="session")
-def build(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("build") / "tiny"
-    command = [*PROGRAM, "compile", model, "-o", folder, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return SimpleNamespace(folder=folder, summary=json.loads(done.stdout), err=done.stderr)
 
 
 def test_compile_prints_one_object(build):
