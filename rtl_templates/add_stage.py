@@ -43,11 +43,13 @@ class AddStage(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.adder = adder = self._adder
-        wiring.connect(m, adder.i0, wiring.flipped(self.i0))
-        wiring.connect(m, adder.i1, wiring.flipped(self.i1))
         last: wiring.Component = adder
         if self._affine is not None:
             m.submodules.affine = last = self._affine
-            wiring.connect(m, adder.o, last.i)
+        # Our own ports first: the first signal of a name keeps it in the Verilog.
         wiring.connect(m, wiring.flipped(self.o), last.o)
+        wiring.connect(m, wiring.flipped(self.i0), adder.i0)
+        wiring.connect(m, wiring.flipped(self.i1), adder.i1)
+        if self._affine is not None:
+            wiring.connect(m, adder.o, self._affine.i)
         return m

@@ -18,7 +18,7 @@ from slipstick.build_folder import Accuracy, Manifest, read_manifest, write_mani
 from slipstick.calibration import Frames, load_frames, stand_in_frames
 from slipstick.config import Config, check_layers, load_config
 from slipstick.elaborate import Network
-from slipstick.emit import to_rtlil, to_verilog
+from slipstick.emit import require_ports, to_rtlil, to_verilog
 from slipstick.errors import SlipstickError
 from slipstick.fold import FoldChoices, NameTable, PinnedFold, Plan, plan
 from slipstick.frontend import FloatGraph, export_module, import_program, load_program
@@ -41,6 +41,8 @@ Progress = Callable[[str, float], None]
 """Called with what is being done and the share of all work done so far."""
 Model = Path | str | torch.nn.Module | torch.export.ExportedProgram
 
+STREAM_PORTS = ("o__payload", "o__valid", "o__ready")
+"""Ports of every stage that test benches look at."""
 KEPT_FRAMES = 256
 """Frames that a build folder keeps, for simulations without images of their own."""
 
@@ -242,6 +244,8 @@ def _emit(graph: Graph, decided: Plan, top: str, work: Path, report: Progress) -
         raise RuntimeError(f"A multiplication-free design must have no {found}")
     report("Writing Verilog", 0.75)
     to_verilog(text, work / "rtl")
+    for stage in decided.stages:
+        require_ports(work / "rtl" / f"{modules[stage.nodes.instance]}.v", STREAM_PORTS)
     return modules
 
 

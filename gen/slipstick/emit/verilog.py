@@ -83,3 +83,11 @@ def _write(folder: Path, module: str) -> Path:
     path = folder / f"{name[1]}.v"
     path.write_text(module, encoding="utf-8")
     return path
+
+
+def require_ports(module: Path, ports: tuple[str, ...]) -> None:
+    """Raises `RuntimeError` unless the Verilog file ``module`` has ``ports`` by their plain names."""
+    header = module.read_text(encoding="utf-8").partition(";")[0]
+    missing = [port for port in ports if not re.search(rf"[(, ]{port}[,)]", header)]
+    if missing:
+        raise RuntimeError(f"Module {module.stem} must have ports {missing}, has {header!r}")
