@@ -19,7 +19,7 @@ from slipstick.frontend.nodes import (
 )
 from slipstick.graph import load
 
-LAYER_KINDS: dict[type[FloatMatmul], str] = {
+LAYER_KINDS: dict[type[FloatNode], str] = {
     ShiftLayer: "shift",
     AdderLayer: "l1",
     PlainMatmul: "multiply",
@@ -110,7 +110,7 @@ def _stage(manifest: Manifest, stage: StageRecord) -> dict[str, Any]:
 
 
 def _model_layer(graph: FloatGraph, node: FloatNode) -> dict[str, Any]:
-    kind = LAYER_KINDS.get(type(node), type(node).__name__)  # type: ignore[call-overload]
+    kind = LAYER_KINDS.get(type(node), type(node).__name__)
     return {
         "name": node.name,
         "kind": kind,
