@@ -74,7 +74,7 @@ def simulated(result: Json) -> RenderableType:
             _number(layer["cycles_per_frame"]),
             _number(layer["ideal_cycles_per_frame"]),
         )
-    lines = {
+    lines: dict[str, str | Text] = {
         "frames": f"{result['frames']:,} in {result['simulator']}",
         "layers compared": str(result["layers_compared"]),
         "mismatches": _verdict(result["mismatches"]),

@@ -110,7 +110,7 @@ def _stage(manifest: Manifest, stage: StageRecord) -> dict[str, Any]:
 
 
 def _model_layer(graph: FloatGraph, node: FloatNode) -> dict[str, Any]:
-    kind = LAYER_KINDS.get(type(node), type(node).__name__)
+    kind = LAYER_KINDS.get(type(node), type(node).__name__.removeprefix("Float").lower())
     return {
         "name": node.name,
         "kind": kind,
