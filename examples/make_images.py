@@ -1,0 +1,39 @@
+"""Writes images of Fashion-MNIST as ``slipstick compile --calibrate`` and ``simulate`` take them.
+
+    python examples/make_images.py                  the two small files that are shipped
+    python examples/make_images.py --all test.npz   all 10,000 test images
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from fashion_mnist import load
+
+DATA = Path(__file__).resolve().parent / "data"
+SHIPPED = 512
+"""Images in each shipped file."""
+
+
+def write(path: Path, part: str, count: int | None) -> None:
+    """Writes the first ``count`` images of ``part`` with their labels, all for None."""
+    images, labels = load(part)
+    np.savez_compressed(path, images=images[:count].numpy(), labels=labels[:count].numpy())
+
+
+def main() -> None:
+    """Parses the command line and writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--all", type=Path, metavar="FILE", help="write all test images there")
+    arguments = parser.parse_args()
+    if arguments.all:
+        write(arguments.all, "t10k", None)
+        return
+    DATA.mkdir(exist_ok=True)
+    write(DATA / "fashion_mnist_test.npz", "t10k", SHIPPED)
+    # Calibration must not see the test images.
+    write(DATA / "fashion_mnist_calibration.npz", "train", SHIPPED)
+
+
+if __name__ == "__main__":
+    main()

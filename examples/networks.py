@@ -1,0 +1,100 @@
+"""The networks of the shipped checkpoints, for 28x28 grey images in 10 classes."""
+
+import torch
+from torch import nn
+
+from slipstick.nn import AdderConv2d, ShiftConv2d, ShiftLinear
+
+
+class ShiftLeNet(nn.Module):
+    """A LeNet-like network of DeepShift-Q layers: every weight is a signed power of two."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = ShiftConv2d(1, 16, 5, padding=2, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.conv2 = ShiftConv2d(16, 32, 5, padding=2, bias=False)
+        self.bn2 = nn.BatchNorm2d(32)
+        self.pool = nn.MaxPool2d(2)
+        self.fc1 = ShiftLinear(32 * 7 * 7, 96)
+        self.fc2 = ShiftLinear(96, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits ``(N, 10)`` of images ``(N, 1, 28, 28)``."""
+        x = self.pool(torch.relu(self.bn1(self.conv1(x))))
+        x = self.pool(torch.relu(self.bn2(self.conv2(x))))
+        return self.fc2(torch.relu(self.fc1(x.flatten(1))))
+
+
+class AdderBlock(nn.Module):
+    """Two L1 layers beside the identity, or beside an L1 layer that halves the image."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = AdderConv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = AdderConv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.downsample = None
+        if stride > 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                AdderConv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``(N, C, H, W)`` to ``(N, C', H/stride, W/stride)``."""
+        shortcut = self.downsample(x) if self.downsample is not None else x
+        x = torch.relu(self.bn1(self.conv1(x)))
+        return torch.relu(self.bn2(self.conv2(x)) + shortcut)
+
+
+class AdderResNet(nn.Module):
+    """AdderNet with residual blocks; first and last layer are ordinary, as in the paper."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 16, 3, 2, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.layer1 = AdderBlock(16, 16, 1)
+        self.layer2 = AdderBlock(16, 32, 2)
+        self.layer3 = AdderBlock(32, 32, 1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(32, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits ``(N, 10)`` of images ``(N, 1, 28, 28)``."""
+        x = torch.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        return self.fc(self.pool(x).flatten(1))
+
+
+def shift_add(inputs: int, outputs: int) -> nn.Sequential:
+    """A shift layer, an L1 layer on its sums, BatchNorm and ReLU."""
+    return nn.Sequential(
+        ShiftConv2d(inputs, outputs, 3, padding=1, bias=False),
+        AdderConv2d(outputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )
+
+
+class ShiftAddNet(nn.Module):
+    """ShiftAddNet: pairs of a shift and an L1 layer between a shift stem and classifier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            ShiftConv2d(1, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()
+        )
+        self.pair1 = shift_add(16, 16)
+        self.pool = nn.MaxPool2d(2)
+        self.pair2 = shift_add(16, 32)
+        self.fc = ShiftLinear(32 * 7 * 7, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits ``(N, 10)`` of images ``(N, 1, 28, 28)``."""
+        x = self.pair2(self.pool(self.pair1(self.stem(x))))
+        return self.fc(x.flatten(1))
+
+
+NETWORKS = {"shift_lenet": ShiftLeNet, "resnet_adder": AdderResNet, "shiftaddnet": ShiftAddNet}

@@ -1,0 +1,182 @@
+"""Trains one of the shipped networks on Fashion-MNIST and exports it.
+
+    python examples/train.py shift_lenet
+
+The same seed gives the same network on the same machine. An interrupted run goes on with
+``--resume`` and ends where an undisturbed one would have.
+"""
+
+import argparse
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from fashion_mnist import load
+from networks import NETWORKS
+from rich.progress import Progress
+
+CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
+BATCH = 128
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: optimiser, its learning rate, and for how long."""
+
+    optimiser: str
+    rate: float
+    epochs: int
+
+
+RECIPES = {
+    "shift_lenet": Recipe("adam", 2e-3, 6),
+    # AdderNet scales its gradients itself and wants SGD, down to the end of the cosine.
+    "resnet_adder": Recipe("sgd", 0.1, 8),
+    "shiftaddnet": Recipe("sgd", 0.1, 6),
+}
+
+
+class Run:
+    """A training run that can be put aside and taken up again.
+
+    Parameters
+    ----------
+    name : of the network.
+    epochs : length of the run; the learning rate follows a cosine down to its end.
+    seed : of weights, order of images and flips.
+    """
+
+    def __init__(self, name: str, epochs: int, seed: int) -> None:
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(True)
+        recipe = RECIPES[name]
+        self.name, self.epochs, self.seed = name, epochs, seed
+        self.model = NETWORKS[name]()
+        self.images, self.labels = load("train")
+        self.steps = len(self.images) // BATCH
+        parameters = self.model.parameters()
+        if recipe.optimiser == "adam":
+            self.optimiser = torch.optim.Adam(parameters, recipe.rate)
+        else:
+            self.optimiser = torch.optim.SGD(
+                parameters, recipe.rate, momentum=0.9, weight_decay=5e-4
+            )
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+            self.optimiser, epochs * self.steps
+        )
+        self.epoch = 0
+
+    @property
+    def state_file(self) -> Path:
+        """Where an unfinished run is kept."""
+        return CHECKPOINTS / f"{self.name}.state.pt"
+
+    def save(self) -> None:
+        """Keeps everything the next epoch depends on; never half a file."""
+        state = {
+            "epochs": self.epochs,
+            "seed": self.seed,
+            "epoch": self.epoch,
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+        partial = self.state_file.with_suffix(".partial")
+        torch.save(state, partial)
+        os.replace(partial, self.state_file)
+
+    def restore(self) -> None:
+        """Goes back to what `save` kept."""
+        state = torch.load(self.state_file, weights_only=True)
+        if (state["epochs"], state["seed"]) != (self.epochs, self.seed):
+            raise SystemExit(
+                f"error: {self.state_file.name} is of a run with --epochs {state['epochs']} "
+                f"--seed {state['seed']}; give the same or leave --resume out"
+            )
+        self.epoch = state["epoch"]
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        torch.set_rng_state(state["random"])
+
+    def train_epoch(self, progress: Progress, task: int) -> None:
+        """One pass over the training images, each flipped or not."""
+        self.model.train()
+        order = torch.randperm(len(self.images))
+        for step in range(self.steps):
+            picked = order[step * BATCH : (step + 1) * BATCH]
+            images = self.images[picked]
+            flips = torch.rand(len(images)) < 0.5
+            images = torch.where(flips[:, None, None, None], images.flip(3), images)
+            loss = F.cross_entropy(self.model(images), self.labels[picked])
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+            self.schedule.step()
+            progress.update(task, advance=1, description=f"loss {loss.item():.3f}")
+        self.epoch += 1
+
+
+def accuracy(model: torch.nn.Module) -> float:
+    """Share of the 10,000 test images that ``model`` classifies right."""
+    images, labels = load("t10k")
+    model.eval()
+    with torch.no_grad():
+        right = [
+            (model(x).argmax(1) == y).sum()
+            for x, y in zip(images.split(500), labels.split(500), strict=True)
+        ]
+    return float(sum(right)) / len(labels)
+
+
+def export(run: Run) -> float:
+    """Writes ``NAME.pt2`` and ``NAME.json``; returns the test accuracy."""
+    measured = accuracy(run.model)
+    sample = run.images[:2]
+    program = torch.export.export(
+        run.model.eval(), (sample,), dynamic_shapes=({0: torch.export.Dim("batch")},)
+    )
+    torch.export.save(program, CHECKPOINTS / f"{run.name}.pt2")
+    facts = {
+        "network": run.name,
+        "data": "Fashion-MNIST, pixel / 256",
+        "parameters": sum(p.numel() for p in run.model.parameters()),
+        "epochs": run.epochs,
+        "seed": run.seed,
+        "test_accuracy": measured,
+    }
+    text = json.dumps(facts, indent=1) + "\n"
+    (CHECKPOINTS / f"{run.name}.json").write_text(text, encoding="utf-8")
+    return measured
+
+
+def main() -> None:
+    """Parses the command line and trains."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("network", choices=NETWORKS)
+    parser.add_argument("--epochs", type=int, help="other than the recipe's")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    CHECKPOINTS.mkdir(exist_ok=True)
+    epochs = arguments.epochs or RECIPES[arguments.network].epochs
+    run = Run(arguments.network, epochs, arguments.seed)
+    if arguments.resume:
+        run.restore()
+    with Progress() as progress:
+        task = progress.add_task("", total=run.epochs * run.steps, completed=run.epoch * run.steps)
+        while run.epoch < run.epochs:
+            run.train_epoch(progress, task)
+            run.save()
+    print(f"{run.name}: {100 * export(run):.2f} % of the test images")
+    run.state_file.unlink()
+
+
+if __name__ == "__main__":
+    main()
