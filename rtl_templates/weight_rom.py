@@ -6,8 +6,8 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value
 
 from slipstick.rtl_templates.rom import Rom
 
-LUT_DEPTH = 64
-"""Rows that one six-input LUT holds of one bit; deeper tables go to block RAM."""
+LUT_DEPTH = 128
+"""Rows of a table that goes to LUTs, two a bit; deeper ones are worth a block RAM."""
 
 
 class FieldRom:

@@ -13,8 +13,15 @@ from slipstick.rtl_templates.arithmetic import delayed
 from slipstick.rtl_templates.rom import rom_lookup
 from slipstick.rtl_templates.stream import flat_stream
 
-DISTRIBUTED_DEPTH = 64
-"""Words up to which LUT RAM is smaller than the block RAM that would be left mostly empty."""
+LUTS_PER_BLOCK = 100
+"""LUTs that are worth half a block RAM: a quarter of their ratio on a 7-series part."""
+
+
+def ram_style(width: int, depth: int) -> str:
+    """``"distributed"`` where a RAM takes few LUTs for the block RAMs it would leave empty."""
+    luts = -(-depth // 64) * width * 4 // 3
+    blocks = -(-width // 36) * -(-depth // 512)
+    return "distributed" if luts <= LUTS_PER_BLOCK * blocks else "block"
 
 
 @dataclass(frozen=True)
@@ -421,7 +428,7 @@ class WindowReader(wiring.Component):
 
     def _memory(self, m: Module, addresses: list[Signal], masks: list[Signal | None]) -> None:
         depth = self.walk.depth
-        style = "distributed" if depth <= DISTRIBUTED_DEPTH else "block"
+        style = ram_style(self.word_bits, depth)
         m.submodules.rows = memory = Memory(
             shape=self.word_bits, depth=depth, init=[], attrs={"ram_style": style}
         )

@@ -35,7 +35,7 @@ class QuantiseOptions(_Section):
 class FoldOptions(_Section):
     """``[fold]``: how much hardware may be spent."""
 
-    lanes: Count = Field(512, description="lanes in all, shared out between the layers")
+    lanes: Count = Field(256, description="lanes in all, shared out between the layers")
     interval: Count | None = Field(None, description="cycles a frame may take")
 
 

@@ -37,7 +37,7 @@ class FoldChoices:
     pinned : by layer name.
     """
 
-    lanes: int = 512
+    lanes: int = 256
     interval: int | None = None
     pinned: Mapping[str, PinnedFold] = field(default_factory=dict)
 
