@@ -1,8 +1,9 @@
 """Trained networks as typed float graphs."""
 
 from slipstick.frontend.execute import run_float, run_float_batches
+from slipstick.frontend.export import export_module
 from slipstick.frontend.float_graph import FloatGraph
-from slipstick.frontend.loader import export_module, load_program
+from slipstick.frontend.loader import load_program
 from slipstick.frontend.nodes import (
     AdderLayer,
     AvgPool,

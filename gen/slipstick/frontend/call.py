@@ -143,7 +143,9 @@ _PLURALS = {"weight": "weights", "adder": "weights", "mat2": "weights", "other":
 def image_shape(name: str, node: fx.Node) -> tuple[int, int, int]:
     """``(C, H, W)`` of an exported tensor; ``(F, 1, 1)`` of a vector."""
     size = _meta(node).shape[1:]
-    if len(size) not in (1, 3) or not all(isinstance(extent, int) for extent in size):
+    whole = all(isinstance(extent, int) for extent in size)
+    # (N, C, 1) is a vector that has lost one of two trailing dimensions.
+    if not whole or len(size) not in (1, 2, 3) or (len(size) == 2 and size[1] != 1):
         raise SlipstickError(
             f"Layer '{name}'",
             f"it meets a tensor of shape ({', '.join(map(str, _meta(node).shape))})",

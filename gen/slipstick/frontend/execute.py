@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from functools import singledispatch
 
-import slipstick.nn  # noqa: F401  registers the custom ops
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+import slipstick.nn  # noqa: F401  registers the custom ops
 from slipstick.errors import SlipstickError
 from slipstick.frontend.float_graph import FloatGraph
 from slipstick.frontend.nodes import (
@@ -40,9 +40,7 @@ def run_float(graph: FloatGraph, images: torch.Tensor) -> dict[str, torch.Tensor
     return values
 
 
-def run_float_batches(
-    graph: FloatGraph, images: torch.Tensor
-) -> Iterator[dict[str, torch.Tensor]]:
+def run_float_batches(graph: FloatGraph, images: torch.Tensor) -> Iterator[dict[str, torch.Tensor]]:
     """`run_float` on consecutive batches of `BATCH` images, so that memory stays bounded."""
     for start in range(0, len(images), BATCH):
         yield run_float(graph, images[start : start + BATCH])

@@ -32,18 +32,14 @@ def _plain(
     call: Call, source: str, weight: torch.Tensor, bias: torch.Tensor | None, window: Window
 ) -> PlainMatmul:
     groups = call.arguments.get("groups", 1)
-    return PlainMatmul(
-        call.name, (call.source(source),), call.shape, weight, bias, window, groups
-    )
+    return PlainMatmul(call.name, (call.source(source),), call.shape, weight, bias, window, groups)
 
 
 @operator(aten.conv2d.default, aten.convolution.default)
 def _(call: Call) -> FloatNode:
     weight = call.required("weight")
     if weight.dim() != 4 or call.arguments.get("transposed"):
-        call.refuse(
-            "it is a transposed or not 2-D convolution", "supported are Conv2d and Linear"
-        )
+        call.refuse("it is a transposed or not 2-D convolution", "supported are Conv2d and Linear")
     padding = symmetric(call.pair("padding"))
     window = Window(kernel(weight), call.pair("stride"), padding, call.pair("dilation"))
     return _plain(call, "input", weight, call.constant("bias"), window)

@@ -1,6 +1,5 @@
 """Names of layers: the path of the torch module that computes them."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -13,37 +12,32 @@ INPUT = "input"
 
 _READABLE = {
     "_native_batch_norm_legit_no_training": "batch_norm",
-    "max_pool2d_with_indices": "max_pool2d",
+    "_native_batch_norm_legit": "batch_norm",
+    "_native_batch_norm_legit_functional": "batch_norm",
     "_adaptive_avg_pool2d": "adaptive_avg_pool2d",
+    "max_pool2d_with_indices": "max_pool2d",
     "hardtanh": "clamp",
-    "cat": "concat",
+    "_unsafe_view": "flatten",
+    "reshape": "flatten",
+    "view": "flatten",
 }
-
-
-def module_path(node: fx.Node) -> str:
-    """Dotted path of the innermost module that made the call; empty for the model itself."""
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
-    path = str(stack[-1][0]) if stack else ""
-    # A module called for the second time appears as 'relu@1'.
-    return re.sub(r"@\d+", "", path)
 
 
 def layer_names(calls: Iterable[fx.Node]) -> dict[fx.Node, str]:
     """A different name for every call, in order.
 
-    A module that has no submodules and computes one thing gives its path; any other operator is
-    named ``path.operator``.
+    A module without submodules that computes one thing gives its path (``layer1.0.conv1``); any
+    other operator is named ``path.operator`` (``layer1.0.add``).
     """
-    calls = list(calls)
-    paths = {call: module_path(call) for call in calls}
-    computing = Counter(paths[call] for call in calls if call.target not in PASSING)
-    parents = {path[: match.start()] for path in paths.values() for match in _dots(path)}
+    visits = {call: _visit(call) for call in calls}
+    computing = Counter(visit for call, visit in visits.items() if call.target not in PASSING)
+    parents = {parent for _, path in visits.values() for parent in _parents(path)}
     names: dict[fx.Node, str] = {}
     taken = {INPUT}
-    for call in calls:
-        path = paths[call]
-        alone = computing[path] == (call.target not in PASSING)
-        own = bool(path) and path not in parents and (alone or _visits(call) > 0)
+    for call, visit in visits.items():
+        path = visit[1]
+        alone = computing[visit] == (call.target not in PASSING)
+        own = path and path not in parents and alone
         wanted = path if own else ".".join(filter(None, [path, _short(call)]))
         names[call] = unique(wanted, taken)
         taken.add(names[call])
@@ -51,7 +45,7 @@ def layer_names(calls: Iterable[fx.Node]) -> dict[fx.Node, str]:
 
 
 def unique(wanted: str, taken: Iterable[str]) -> str:
-    """``wanted``, or ``wanted_1``, ``wanted_2`` ... where it is taken."""
+    """``wanted``, or ``wanted_1``, ``wanted_2`` ... where that is taken."""
     taken, name, number = set(taken), wanted, 0
     while name in taken:
         number += 1
@@ -59,15 +53,18 @@ def unique(wanted: str, taken: Iterable[str]) -> str:
     return name
 
 
-def _dots(path: str) -> Iterable[re.Match[str]]:
-    return re.finditer(r"\.", path)
+def _visit(call: fx.Node) -> tuple[str, str]:
+    """The innermost module's call, different each time it is called, and its path."""
+    stack = (call.meta.get("nn_module_stack") or {}).items()
+    visit, module = list(stack)[-1] if stack else ("", ("",))
+    return visit, str(module[0])
 
 
-def _visits(call: fx.Node) -> int:
-    return 0
+def _parents(path: str) -> Iterable[str]:
+    return (path[:position] for position, letter in enumerate(path) if letter == ".")
 
 
 def _short(call: fx.Node) -> str:
-    """``add`` of ``aten.add.Tensor``."""
-    name = operator_name(call.target).split(".")[-2]
+    """``add`` of ``aten.add_.Tensor``."""
+    name = operator_name(call.target).split(".")[-2].removesuffix("_")
     return _READABLE.get(name, name)

@@ -1,6 +1,5 @@
 """Translators of pooling."""
 
-
 import torch
 
 from slipstick.frontend.call import Call, operator, symmetric
@@ -89,5 +88,3 @@ def _(call: Call) -> FloatNode:
 @operator(aten.amax.default)
 def _(call: Call) -> FloatNode:
     return MaxPool(call.name, (call.source("self"),), call.shape, _whole_image(call, "dim"))
-
-

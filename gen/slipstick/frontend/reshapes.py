@@ -52,18 +52,14 @@ def _(call: Call) -> str:
 @operator(aten.dropout.default, aten.feature_dropout.default, passing=True)
 def _(call: Call) -> str:
     if call.arguments["train"] and call.arguments["p"] > 0:
-        call.refuse(
-            "dropout is in training mode", "call model.eval() before torch.export.export"
-        )
+        call.refuse("dropout is in training mode", "call model.eval() before torch.export.export")
     return call.source("input")
 
 
 @operator(aten.native_dropout.default, passing=True)
 def _(call: Call) -> str:
     if call.arguments["train"]:
-        call.refuse(
-            "dropout is in training mode", "call model.eval() before torch.export.export"
-        )
+        call.refuse("dropout is in training mode", "call model.eval() before torch.export.export")
     return call.source("input")
 
 
@@ -87,7 +83,7 @@ def _(call: Call) -> str:
 @operator(aten.argmax.default)
 def _(call: Call) -> FloatNode:
     rank, dim = call.rank("self"), call.arguments["dim"]
-    channels, height, width = call.input_shape("self")
+    _, height, width = call.input_shape("self")
     if dim is None or dim % rank != 1:
         call.refuse(f"argmax is over dimension {dim}", "supported is the class dimension, 1")
     return FloatArgmax(call.name, (call.source("self"),), (1, height, width))

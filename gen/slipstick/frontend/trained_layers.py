@@ -1,7 +1,8 @@
 """Translators of Slipstick's own layers: shift and adder."""
 
-import slipstick.nn  # noqa: F401  registers the custom ops
 import torch
+
+import slipstick.nn  # noqa: F401  registers the custom ops
 from slipstick.frontend.call import Call, operator
 from slipstick.frontend.matmuls import as_filters, check_vector, kernel
 from slipstick.frontend.nodes import AdderLayer, FixedPoint, FloatNode, ShiftLayer
@@ -56,17 +57,13 @@ def _shift(
 @operator(ops.shift_conv2d.default)
 def _(call: Call) -> tuple[FloatNode, ...]:
     weight = shift_weight_q(call.required("weight"), call.arguments["weight_bits"])
-    return _shift(
-        call, weight, _rounded_bias(call), _window(call, weight), _fixed_input(call)
-    )
+    return _shift(call, weight, _rounded_bias(call), _window(call, weight), _fixed_input(call))
 
 
 @operator(ops.shift_conv2d_ps.default)
 def _(call: Call) -> tuple[FloatNode, ...]:
     weight = _ps_weight(call)
-    return _shift(
-        call, weight, _rounded_bias(call), _window(call, weight), _fixed_input(call)
-    )
+    return _shift(call, weight, _rounded_bias(call), _window(call, weight), _fixed_input(call))
 
 
 @operator(ops.shift_linear.default)
