@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -21,11 +22,16 @@ PROGRAM = [sys.executable, "-m", "slipstick.cli"]
 
 
 def test_help_is_fast():
+    # Processor time, since other tests run beside this one.
+    def spent():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
     seconds = []
-    for _ in range(5):
-        start = time.monotonic()
+    for _ in range(3):
+        start = spent()
         done = subprocess.run([*PROGRAM, "--help"], capture_output=True, text=True, check=True)
-        seconds.append(time.monotonic() - start)
+        seconds.append(spent() - start)
     assert min(seconds) < HELP_SECONDS
     for command in ("compile", "simulate", "synth", "report", "inspect", "doctor"):
         assert command in done.stdout
