@@ -57,7 +57,7 @@ def adder_conv2d(
 def adder_linear(x: Tensor, adder: Tensor, bias: Tensor | None) -> Tensor:
     """L1 linear layer, (..., I) to (..., O)."""
     distances = l1_distance(_as_columns(x), adder)[0]
-    result = distances.t().reshape(*x.shape[:-1], -1).neg()
+    result = distances.t().contiguous().neg_().view(*x.shape[:-1], len(adder))
     return result if bias is None else result.add_(bias)
 
 
@@ -86,7 +86,7 @@ def adder_conv2d_backward(
         df += torch.stack([pair[1] for pair in pairs])
         spread = torch.cat([pair[0] for pair in pairs], 1)
         size = pad(x[images], padding).shape[2:]
-        image = F.fold(spread, size, adder.shape[2:], list(dilation), 0, list(stride))
+        image = F.fold(spread, size, adder.shape[2:], tuple(dilation), 0, tuple(stride))
         dx[images] = crop(image, padding)
     return dx, df.view_as(adder)
 
@@ -136,7 +136,7 @@ def _columns(
     groups: int,
 ) -> Tensor:
     """Windows of (N, C, H, W) as (N, groups, K, L), K = C/groups*kh*kw, L = Ho*Wo."""
-    columns = F.unfold(pad(x, padding), adder.shape[2:], list(dilation), 0, list(stride))
+    columns = F.unfold(pad(x, padding), adder.shape[2:], tuple(dilation), 0, tuple(stride))
     return columns.view(len(x), groups, -1, columns.shape[-1])
 
 
@@ -154,7 +154,7 @@ def _gradients(gradient: Tensor, columns: Tensor, adder: Tensor) -> tuple[Tensor
 
 
 def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, adder, bias, *ctx.arguments = inputs
+    x, adder, _bias, *ctx.arguments = inputs
     ctx.save_for_backward(x, adder)
 
 

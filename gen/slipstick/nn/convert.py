@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Collection
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -13,6 +13,7 @@ from slipstick.nn.shift import ShiftConv2d, ShiftLinear
 
 KINDS = ("shift", "adder", "shiftadd")
 Shift = TypeVar("Shift", ShiftConv2d, ShiftLinear)
+Adder = TypeVar("Adder", AdderConv2d, AdderLinear)
 
 
 def convert(
@@ -55,11 +56,12 @@ def convert(
 
 
 def _replacement(layer: nn.Module, kind: str, weight_bits: int, method: str) -> nn.Module:
-    if isinstance(layer, nn.Linear):
-        new = _adder_linear(layer) if kind == "adder" else _shift_linear(layer, weight_bits, method)
-    else:
-        assert isinstance(layer, nn.Conv2d)
+    new: nn.Module
+    if isinstance(layer, nn.Conv2d):
         new = _convolution(layer, kind, weight_bits, method)
+    else:
+        assert isinstance(layer, nn.Linear)
+        new = _adder_linear(layer) if kind == "adder" else _shift_linear(layer, weight_bits, method)
     return new.train(layer.training)
 
 
@@ -71,67 +73,63 @@ def _convolution(layer: nn.Conv2d, kind: str, weight_bits: int, method: str) -> 
 
 
 def _shift_conv2d(layer: nn.Conv2d, weight_bits: int, method: str) -> ShiftConv2d:
-    arguments = (*_conv2d_arguments(layer), *_placement(layer))
-    new = ShiftConv2d(*arguments, weight_bits=weight_bits, method=method)
-    return _take_shift(new, layer)
+    arguments = _conv2d_arguments(layer)
+    return _take_shift(ShiftConv2d(**arguments, weight_bits=weight_bits, method=method), layer)
 
 
 def _shift_linear(layer: nn.Linear, weight_bits: int, method: str) -> ShiftLinear:
-    arguments = (layer.in_features, layer.out_features, layer.bias is not None)
-    new = ShiftLinear(*arguments, *_placement(layer), weight_bits=weight_bits, method=method)
-    return _take_shift(new, layer)
+    arguments = _linear_arguments(layer)
+    return _take_shift(ShiftLinear(**arguments, weight_bits=weight_bits, method=method), layer)
 
 
 def _adder_conv2d(layer: nn.Conv2d) -> AdderConv2d:
-    new = AdderConv2d(*_conv2d_arguments(layer), *_placement(layer))
-    _take(new.adder, layer.weight)
-    _take(new.bias, layer.bias)
-    return new
+    return _take_adder(AdderConv2d(**_conv2d_arguments(layer)), layer)
 
 
 def _adder_linear(layer: nn.Linear) -> AdderLinear:
-    arguments = (layer.in_features, layer.out_features, layer.bias is not None)
-    new = AdderLinear(*arguments, *_placement(layer))
-    _take(new.adder, layer.weight)
-    _take(new.bias, layer.bias)
-    return new
+    return _take_adder(AdderLinear(**_linear_arguments(layer)), layer)
 
 
 def _second_adder(layer: nn.Conv2d) -> AdderConv2d:
     """ShiftAddNet's adder behind the shift convolution; "same" is k//2 for its odd kernels."""
-    device, dtype = _placement(layer)
-    channels, kernel = layer.out_channels, layer.kernel_size
-    return AdderConv2d(
-        channels, channels, kernel, padding="same", bias=False, device=device, dtype=dtype
+    channels, (rows, columns) = layer.out_channels, layer.kernel_size
+    placement = _placement(layer)
+    return AdderConv2d(channels, channels, (rows, columns), padding="same", bias=False, **placement)
+
+
+def _conv2d_arguments(layer: nn.Conv2d) -> dict[str, Any]:
+    names = (
+        "in_channels out_channels kernel_size stride padding dilation groups padding_mode".split()
     )
+    arguments = {name: getattr(layer, name) for name in names}
+    return arguments | {"bias": layer.bias is not None} | _placement(layer)
 
 
-def _conv2d_arguments(layer: nn.Conv2d) -> tuple:
-    return (
-        layer.in_channels,
-        layer.out_channels,
-        layer.kernel_size,
-        layer.stride,
-        layer.padding,
-        layer.dilation,
-        layer.groups,
-        layer.bias is not None,
-        layer.padding_mode,
-    )
+def _linear_arguments(layer: nn.Linear) -> dict[str, Any]:
+    arguments = {"in_features": layer.in_features, "out_features": layer.out_features}
+    return arguments | {"bias": layer.bias is not None} | _placement(layer)
 
 
-def _placement(layer: nn.Conv2d | nn.Linear) -> tuple[torch.device, torch.dtype]:
-    return layer.weight.device, layer.weight.dtype
+def _placement(layer: nn.Conv2d | nn.Linear) -> dict[str, Any]:
+    return {"device": layer.weight.device, "dtype": layer.weight.dtype}
 
 
 def _take_shift(new: Shift, layer: nn.Conv2d | nn.Linear) -> Shift:
     _take(new.bias, layer.bias)
+    first, *others = new.weights()
     if new.method == "q":
-        _take(new.weight, layer.weight)
+        _take(first, layer.weight)
         return new
+    # Not rounded yet: training goes on from where the ordinary weights were.
     lowest = lowest_exponent(new.weight_bits, "ps")
-    _take(new.shift, layer.weight.detach().abs().log2().clamp(lowest, 0))
-    _take(new.sign, layer.weight.detach().sign())
+    _take(first, layer.weight.detach().abs().log2().clamp(lowest, 0))
+    _take(others[0], layer.weight.detach().sign())
+    return new
+
+
+def _take_adder(new: Adder, layer: nn.Conv2d | nn.Linear) -> Adder:
+    _take(new.adder, layer.weight)
+    _take(new.bias, layer.bias)
     return new
 
 

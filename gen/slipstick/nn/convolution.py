@@ -55,11 +55,11 @@ def convolve_backward(
     gradient: torch.Tensor,
     x: torch.Tensor,
     weight: torch.Tensor,
+    wanted: Sequence[bool],
     stride: Sequence[int],
     padding: Sequence[int],
     dilation: Sequence[int],
     groups: int,
-    wanted: Sequence[bool],
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Gradients of `convolve` for ``x`` and ``weight``; None where not ``wanted``."""
     around, inside = _split(padding)

@@ -128,12 +128,12 @@ def _(x: Tensor, shift: Tensor, sign: Tensor, bias: Tensor | None, *bits: int) -
 
 
 def _remember_q(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, weight, bias, *ctx.arguments = inputs
+    x, weight, _bias, *ctx.arguments = inputs
     ctx.save_for_backward(x, weight)
 
 
 def _remember_ps(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, shift, sign, bias, *ctx.arguments = inputs
+    x, shift, sign, _bias, *ctx.arguments = inputs
     ctx.save_for_backward(x, shift, sign)
 
 
@@ -144,13 +144,9 @@ def _bias_gradient(ctx: Any, position: int, gradient: Tensor, axes: Sequence[int
 def _conv2d_backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
     x, weight = ctx.saved_tensors
     *geometry, weight_bits, integer_bits, fraction_bits = ctx.arguments
-    dx, dw = convolve_backward(
-        gradient,
-        fixed_point(x, integer_bits, fraction_bits),
-        shift_weight_q(weight, weight_bits),
-        *geometry,
-        wanted=ctx.needs_input_grad[:2],
-    )
+    weight = shift_weight_q(weight, weight_bits)
+    x = fixed_point(x, integer_bits, fraction_bits)
+    dx, dw = convolve_backward(gradient, x, weight, ctx.needs_input_grad[:2], *geometry)
     return dx, dw, _bias_gradient(ctx, 2, gradient, (0, 2, 3)), *([None] * 7)
 
 
@@ -160,7 +156,7 @@ def _conv2d_ps_backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
     weight = shift_weight_ps(shift, sign, weight_bits)
     x = fixed_point(x, integer_bits, fraction_bits)
     wanted = (ctx.needs_input_grad[0], any(ctx.needs_input_grad[1:3]))
-    dx, dw = convolve_backward(gradient, x, weight, *geometry, wanted=wanted)
+    dx, dw = convolve_backward(gradient, x, weight, wanted, *geometry)
     bias = _bias_gradient(ctx, 3, gradient, (0, 2, 3))
     return dx, *_shift_and_sign(dw, weight), bias, *([None] * 7)
 
