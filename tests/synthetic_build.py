@@ -180,7 +180,7 @@ def _stages(names: Names, argmax: bool) -> list[dict[str, Any]]:
             4,
             288,
         ),
-        ("pool", "pool", ["pool"], [f"{block}.add.affine"], None, 4, 288),
+        ("pool", "max pool", ["pool"], [f"{block}.add.affine"], None, 4, 288),
         ("fc", "shift", [head], ["flatten"], {"P": 5, "S": 1, "Q": 1}, 5, 288),
     ]
     if argmax:

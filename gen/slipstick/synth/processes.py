@@ -75,12 +75,18 @@ def _result(task: Task, process: subprocess.Popen[bytes], folder: Path) -> dict[
     if process.returncode == 0:
         result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         return result
+    if process.returncode < 0:
+        raise SlipstickError(
+            f"Module '{task.module}'",
+            f"Yosys was ended by signal {-process.returncode}, probably for want of memory",
+            "use fewer jobs, or smaller folds (P, S, Q) for this layer",
+        )
     log = (folder / "log").read_text(encoding="utf-8", errors="replace")
     last = " | ".join([line.strip() for line in log.splitlines() if line.strip()][-LOG_LINES:])
     raise SlipstickError(
         f"Module '{task.module}'",
         f"Yosys stopped with code {process.returncode} ({last})",
-        "report this as a bug of Slipstick unless the Verilog was edited or memory ran out",
+        "report this as a bug of Slipstick unless the Verilog was edited",
     )
 
 
