@@ -44,7 +44,8 @@ def load_frames(folder: Path, graph: Graph, images: Path | None, count: int | No
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, since numpy leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             if "images" not in archive.files:
                 raise _refused(path, f"holds no array 'images', only {archive.files}")
             labels = archive["labels"] if "labels" in archive.files else None
