@@ -1,7 +1,6 @@
 """Writes images of Fashion-MNIST as ``slipstick compile --calibrate`` and ``simulate`` take them.
 
-    python examples/make_images.py                  the two small files that are shipped
-    python examples/make_images.py --all test.npz   all 10,000 test images
+Without arguments the two small files that are shipped; with ``--all FILE`` all 10,000 test images.
 """
 
 import argparse

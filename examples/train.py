@@ -1,9 +1,8 @@
 """Trains one of the shipped networks on Fashion-MNIST and exports it.
 
-    python examples/train.py shift_lenet
-
-The same seed gives the same network on the same machine. An interrupted run goes on with
-``--resume`` and ends where an undisturbed one would have.
+``python examples/train.py shift_lenet`` writes ``shift_lenet.pt2`` and ``shift_lenet.json`` in
+``checkpoints``. The same seed gives the same network on the same machine. An interrupted run goes
+on with ``--resume`` and ends where an undisturbed one would have.
 """
 
 import argparse
@@ -13,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from fashion_mnist import load
 from networks import NETWORKS
 from rich.progress import Progress
+
+from slipstick.errors import SlipstickError
+from slipstick.nn import ShiftConv2d, ShiftLinear
 
 CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
 BATCH = 128
@@ -39,6 +41,23 @@ RECIPES = {
 }
 
 
+def make_optimiser(model: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimiser; shifts and signs of DeepShift-PS are left without weight decay."""
+    if recipe.optimiser == "adam":
+        return torch.optim.Adam(model.parameters(), recipe.rate)
+    exempt = {
+        id(parameter)
+        for layer in model.modules()
+        if isinstance(layer, ShiftConv2d | ShiftLinear) and layer.method == "ps"
+        for parameter in layer.weights()
+    }
+    groups = [
+        {"params": [p for p in model.parameters() if (id(p) in exempt) == free], **options}
+        for free, options in [(False, {"weight_decay": 5e-4}), (True, {"weight_decay": 0.0})]
+    ]
+    return torch.optim.SGD([g for g in groups if g["params"]], recipe.rate, momentum=0.9)
+
+
 class Run:
     """A training run that can be put aside and taken up again.
 
@@ -57,13 +76,7 @@ class Run:
         self.model = NETWORKS[name]()
         self.images, self.labels = load("train")
         self.steps = len(self.images) // BATCH
-        parameters = self.model.parameters()
-        if recipe.optimiser == "adam":
-            self.optimiser = torch.optim.Adam(parameters, recipe.rate)
-        else:
-            self.optimiser = torch.optim.SGD(
-                parameters, recipe.rate, momentum=0.9, weight_decay=5e-4
-            )
+        self.optimiser = make_optimiser(self.model, recipe)
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
             self.optimiser, epochs * self.steps
         )
@@ -91,11 +104,18 @@ class Run:
 
     def restore(self) -> None:
         """Goes back to what `save` kept."""
+        if not self.state_file.exists():
+            raise SlipstickError(
+                f"File '{self.state_file.name}'",
+                "is missing, so that there is no run to go on with",
+                "leave --resume out",
+            )
         state = torch.load(self.state_file, weights_only=True)
         if (state["epochs"], state["seed"]) != (self.epochs, self.seed):
-            raise SystemExit(
-                f"error: {self.state_file.name} is of a run with --epochs {state['epochs']} "
-                f"--seed {state['seed']}; give the same or leave --resume out"
+            raise SlipstickError(
+                f"File '{self.state_file.name}'",
+                f"is of a run with --epochs {state['epochs']} --seed {state['seed']}",
+                "give the same or leave --resume out",
             )
         self.epoch = state["epoch"]
         self.model.load_state_dict(state["model"])
@@ -133,14 +153,21 @@ def accuracy(model: torch.nn.Module) -> float:
     return float(sum(right)) / len(labels)
 
 
-def export(run: Run) -> float:
+def export(model: torch.nn.Module, sample: torch.Tensor, path: Path) -> None:
+    """``model`` for any number of images; without stack traces, which name this machine's files."""
+    batch = torch.export.Dim("batch")
+    program = torch.export.export(model.eval(), (sample,), dynamic_shapes=({0: batch},))
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)
+    partial = path.with_suffix(".partial.pt2")
+    torch.export.save(program, partial)
+    os.replace(partial, path)
+
+
+def publish(run: Run) -> float:
     """Writes ``NAME.pt2`` and ``NAME.json``; returns the test accuracy."""
     measured = accuracy(run.model)
-    sample = run.images[:2]
-    program = torch.export.export(
-        run.model.eval(), (sample,), dynamic_shapes=({0: torch.export.Dim("batch")},)
-    )
-    torch.export.save(program, CHECKPOINTS / f"{run.name}.pt2")
+    export(run.model, run.images[:2].clone(), CHECKPOINTS / f"{run.name}.pt2")
     facts = {
         "network": run.name,
         "data": "Fashion-MNIST, pixel / 256",
@@ -154,16 +181,26 @@ def export(run: Run) -> float:
     return measured
 
 
-def main() -> None:
-    """Parses the command line and trains."""
+def positive(text: str) -> int:
+    """A number of epochs or threads from the command line."""
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
+    return value
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("network", choices=NETWORKS)
-    parser.add_argument("--epochs", type=int, help="other than the recipe's")
+    parser.add_argument("--epochs", type=positive, help="other than the recipe's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    parser.add_argument("--threads", type=positive, default=1)
+    return parser.parse_args()
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """All epochs that are left, each saved; then the exported network."""
     CHECKPOINTS.mkdir(exist_ok=True)
     epochs = arguments.epochs or RECIPES[arguments.network].epochs
     run = Run(arguments.network, epochs, arguments.seed)
@@ -174,8 +211,18 @@ def main() -> None:
         while run.epoch < run.epochs:
             run.train_epoch(progress, task)
             run.save()
-    print(f"{run.name}: {100 * export(run):.2f} % of the test images")
+    print(f"{run.name}: {100 * publish(run):.2f} % of the test images")
     run.state_file.unlink()
+
+
+def main() -> None:
+    """Trains as the command line says; a user's mistake is one line."""
+    arguments = parse()
+    torch.set_num_threads(arguments.threads)
+    try:
+        train(arguments)
+    except SlipstickError as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 if __name__ == "__main__":
