@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -140,9 +140,7 @@ def shift_array(outputs: int, exponents: int) -> LaneArray:
     exponent = rng.integers(0, exponents, shape)
     sign = rng.integers(-1, 2, shape)
     exponent[0], sign[0], exponent[1], sign[1], sign[2] = 0, -1, exponents - 1, 1, 0
-    return with_registers(
-        ShiftLanes(LaneInput(TERMS, 1, WIDTH, False, 0, 255), exponent, sign)
-    )
+    return with_registers(ShiftLanes(LaneInput(TERMS, 1, WIDTH, False, 0, 255), exponent, sign))
 
 
 ROWS = (
@@ -160,6 +158,9 @@ ROWS = (
     Row("8x8 multiplier in LUTs", lambda: Naive(multiply, WIDTH), TERMS),
 )
 
+SYNTHESISE = (
+    "synth_xilinx -family xc7 -top bench -flatten -noiopad -noclkbuf -nodsp -run begin:check"
+)
 YOSYS = """
 import sys
 from pyosys import libyosys
@@ -179,12 +180,16 @@ def measure(row: Row) -> tuple[float, float, float]:
         commands = [
             *(f"read_verilog -sv {file.name}" for file in files),
             # No DSP slices here: the multiplier's row is about LUTs.
-            "synth_xilinx -family xc7 -top bench -flatten -noiopad -noclkbuf -nodsp -run begin:check",
+            SYNTHESISE,
             "select bench",
             "write_json -selected netlist.json",
         ]
-        subprocess.run([sys.executable, "-c", YOSYS, *commands], cwd=work, check=True,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-c", YOSYS, *commands],
+            cwd=work,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
         document = json.loads((Path(work) / "netlist.json").read_text())
     cells = list(document["modules"]["bench"]["cells"].values())
     counts = count_cells(cell["type"] for cell in cells)
@@ -200,7 +205,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    results = {row.name: dict(zip(("lut", "sites", "ff"), measure(row), strict=True)) for row in ROWS}
+    results = {
+        row.name: dict(zip(("lut", "sites", "ff"), measure(row), strict=True)) for row in ROWS
+    }
     if arguments.json:
         print(json.dumps(results, indent=1))
         return

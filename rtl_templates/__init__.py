@@ -1,1 +1,1 @@
-
+"""The hardware: Amaranth components that know of no network."""

@@ -11,6 +11,7 @@ from slipstick.rtl_templates.credits import ROUND_TRIP, Credits
 from slipstick.rtl_templates.fifo import Fifo
 from slipstick.rtl_templates.stream import flat_stream
 
+
 class AffineStage(wiring.Component):
     """`Affine` between two streams, one beat a cycle, stopped by back-pressure at its input.
 

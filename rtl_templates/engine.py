@@ -88,9 +88,7 @@ class Engine(wiring.Component):
             lanes.i_ahead.eq(reader.o_ahead),
             accumulate.i_sums.eq(lanes.o_sums),
         ]
-        flags = {
-            name: Signal(name=name) for name in ("step_valid", "step_first", "step_last")
-        }
+        flags = {name: Signal(name=name) for name in ("step_valid", "step_first", "step_last")}
         m.d.comb += [
             flags["step_valid"].eq(reader.o_valid),
             flags["step_first"].eq(reader.o_first),

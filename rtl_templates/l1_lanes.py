@@ -108,9 +108,7 @@ class L1Lanes(LaneArray):
             if column.max() <= self.source.lo:
                 continue
             name = f"{p}_{index}"
-            weight = rom.field(
-                [int(w) & mask for w in column], self.source.width, f"weight_{name}"
-            )
+            weight = rom.field([int(w) & mask for w in column], self.source.width, f"weight_{name}")
             weight = weight.as_signed() if self.source.signed else weight
             x = self.source.value(self.i_words, tap, lane).value
             difference = Signal(self.source.width + 2, name=f"difference_{name}")

@@ -148,7 +148,7 @@ class ShiftLanes(LaneArray):
 def _row(
     source: LaneInput, exponent: np.ndarray, sign: np.ndarray, p: int, outputs: int
 ) -> list[_Lane]:
-    """The lanes of output ``p`` that ever meet a weight other than 0; input ``(steps, Q, S, T)``."""
+    """The lanes of output ``p`` that ever meet a weight that is not 0; arrays (steps, Q, S, T)."""
     channels = exponent.shape[2]
     first = p // (outputs // (source.lanes // channels)) * channels
     lanes = []

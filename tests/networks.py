@@ -51,7 +51,11 @@ class Builder:
 
     def input(self, largest: int) -> str:
         draw = self.draw
-        shape = (draw(st.integers(1, 6)), draw(st.integers(1, largest)), draw(st.integers(1, largest)))
+        shape = (
+            draw(st.integers(1, 6)),
+            draw(st.integers(1, largest)),
+            draw(st.integers(1, largest)),
+        )
         width, is_signed = draw(st.integers(2, 16)), draw(st.booleans())
         lo = -(1 << (width - 1)) if is_signed else 0
         return self.add(Input("input", (), shape, 4, lo, lo + (1 << width) - 1))

@@ -47,8 +47,12 @@ class ResNet20(nn.Module):
         widths = (16, 16, 32, 64)
         self.stages = nn.Sequential(
             *(
-                Block(kind, widths[stage] if block else widths[stage - 1], widths[stage],
-                      2 if stage > 1 and not block else 1)
+                Block(
+                    kind,
+                    widths[stage] if block else widths[stage - 1],
+                    widths[stage],
+                    2 if stage > 1 and not block else 1,
+                )
                 for stage in (1, 2, 3)
                 for block in range(3)
             )

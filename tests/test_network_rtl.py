@@ -31,7 +31,9 @@ def run_network(
     network = Network(graph, decided)
     golden = run(graph, torch.from_numpy(frames))[graph.output].numpy()
     sent = to_integers(graph, decided, graph.input.name, frames)
-    expected = [beat for frame in to_integers(graph, decided, graph.output, golden) for beat in frame]
+    expected = [
+        beat for frame in to_integers(graph, decided, graph.output, golden) for beat in frame
+    ]
     per_frame = len(expected) // len(frames)
     got, times = [], []
 

@@ -82,7 +82,7 @@ class Build:
         return report(self.folder)
 
 
-def compile(  # noqa: A001
+def compile(
     model: Model,
     example_input: torch.Tensor | None = None,
     *,
@@ -112,7 +112,9 @@ def compile(  # noqa: A001
     report = progress or (lambda text, share: None)
     folder = _fresh_folder(Path(output))
     target = board if isinstance(board, Board) else find_board(board)
-    settings = config if isinstance(config, Config) else load_config(Path(config) if config else None)
+    settings = (
+        config if isinstance(config, Config) else load_config(Path(config) if config else None)
+    )
     report("Reading the model", 0.0)
     program = _program(model, example_input)
     source = import_program(program)

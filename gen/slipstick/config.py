@@ -10,7 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slipstick.errors import SlipstickError
 
-__all__ = ["Config", "FoldOptions", "LayerOptions", "QuantiseOptions", "check_layers", "load_config"]
+__all__ = [
+    "Config",
+    "FoldOptions",
+    "LayerOptions",
+    "QuantiseOptions",
+    "check_layers",
+    "load_config",
+]
 
 Bits = Annotated[int, Field(ge=2, le=16, strict=True)]
 Terms = Annotated[int, Field(ge=1, le=4, strict=True)]
@@ -99,7 +106,9 @@ def _refusal(thing: str, error: ValidationError) -> SlipstickError:
         known = _known_keys(first["loc"][:-1])
         close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
         hint = f"did you mean '{close[0]}'? " if close else ""
-        return SlipstickError(thing, f"key '{key}' is not known", f"{hint}known: {', '.join(known)}")
+        return SlipstickError(
+            thing, f"key '{key}' is not known", f"{hint}known: {', '.join(known)}"
+        )
     message = first["msg"][0].lower() + first["msg"][1:]
     return SlipstickError(
         thing, f"key '{key}': {message}, not {first['input']!r}", "give it an allowed value"
@@ -124,7 +133,7 @@ def check_layers(config: Config, names: Iterable[str]) -> None:
             close = difflib.get_close_matches(layer, known, n=3)
             hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
             raise SlipstickError(
-                f"Configuration [layer.\"{layer}\"]",
+                f'Configuration [layer."{layer}"]',
                 "the network has no such layer",
                 f"{hint}`slipstick inspect` lists them",
             )

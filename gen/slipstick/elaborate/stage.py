@@ -45,9 +45,7 @@ def _sources(stage: Stage, graph: Graph) -> list[Tensor]:
     return [graph.tensors[name] for name in stage.nodes.inputs]
 
 
-def _affine(
-    stage: Stage, graph: Graph, scale: int, offset: np.ndarray, lo: int, hi: int
-) -> Affine:
+def _affine(stage: Stage, graph: Graph, scale: int, offset: np.ndarray, lo: int, hi: int) -> Affine:
     """The stage's affine for raw totals ``t`` with ``accumulator = scale * t + offset``.
 
     ``offset`` has shape ``(beats, lanes)``. A stage without an affine node gets the identity.
@@ -82,9 +80,7 @@ def _affine(
     return Affine(layout.lanes, lo, hi, constants, output.width)
 
 
-def _matmul(
-    stage: Stage, graph: Graph, lanes: LaneArray, scale: int, offset: np.ndarray
-) -> Engine:
+def _matmul(stage: Stage, graph: Graph, lanes: LaneArray, scale: int, offset: np.ndarray) -> Engine:
     """An engine whose raw totals ``t`` mean ``scale * t + offset``, ``offset (beats, lanes)``."""
     assert stage.walk is not None
     layout = stage.output_layout
@@ -211,9 +207,7 @@ def _(node: Concat, stage: Stage, graph: Graph) -> ConcatStreams:
     return ConcatStreams(
         stage.output_layout.lanes,
         tuple(len(layout.beats) for layout in stage.input_layouts),
-        tuple(
-            Branch(s.width, s.signed, k) for s, k in zip(sources, node.shifts, strict=True)
-        ),
+        tuple(Branch(s.width, s.signed, k) for s, k in zip(sources, node.shifts, strict=True)),
         graph.tensors[node.name].width,
     )
 

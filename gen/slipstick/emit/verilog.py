@@ -12,7 +12,9 @@ from amaranth.lib import wiring
 from slipstick.fold import NameTable
 
 _MODULE = re.compile(r"^module \\(\S+)$", re.MULTILINE)
-_KEPT_ATTRIBUTE = re.compile(r"^ *\(\* (?!ram_style|rom_style|keep|full_case).*\*\)\n", re.MULTILINE)
+_KEPT_ATTRIBUTE = re.compile(
+    r"^ *\(\* (?!ram_style|rom_style|keep|full_case).*\*\)\n", re.MULTILINE
+)
 _YOSYS = """
 import sys
 from pyosys import libyosys
@@ -86,7 +88,7 @@ def _write(folder: Path, module: str) -> Path:
 
 
 def require_ports(module: Path, ports: tuple[str, ...]) -> None:
-    """Raises `RuntimeError` unless the Verilog file ``module`` has ``ports`` by their plain names."""
+    """Raises `RuntimeError` unless the Verilog in file ``module`` has ``ports`` by these names."""
     header = module.read_text(encoding="utf-8").partition(";")[0]
     missing = [port for port in ports if not re.search(rf"[(, ]{port}[,)]", header)]
     if missing:

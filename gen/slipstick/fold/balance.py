@@ -49,9 +49,7 @@ class _Candidate:
     cost: int
 
 
-def balance(
-    graph: Graph, stages: tuple[StageNodes, ...], choices: FoldChoices
-) -> dict[str, Fold]:
+def balance(graph: Graph, stages: tuple[StageNodes, ...], choices: FoldChoices) -> dict[str, Fold]:
     """A fold for every engine, by instance name.
 
     The interval is the smallest for which the cheapest folds need at most ``choices.lanes``
@@ -75,7 +73,9 @@ def balance(
                 f"set it to {fastest} or more",
             )
         return _cheapest(stages, tables, graph.tensors, choices.interval)
-    intervals = sorted({c.cycles for table in tables.values() for c in table if c.cycles >= fastest})
+    intervals = sorted(
+        {c.cycles for table in tables.values() for c in table if c.cycles >= fastest}
+    )
     low, high = 0, len(intervals) - 1
     while low < high:
         middle = (low + high) // 2
@@ -139,7 +139,7 @@ def _cheapest(
             continue
         fitting = [c for c in tables[stage.instance] if c.cycles <= interval]
         source = tensors[stage.inputs[0]]
-        chosen = min(fitting, key=lambda c: _rank(c, before, source, interval))  # noqa: B023
+        chosen = min(fitting, key=lambda c: _rank(c, before, source, interval))
         folds[stage.instance] = chosen.fold
         lanes[stage.output] = chosen.fold.outputs
     return folds

@@ -135,9 +135,7 @@ def chunked(source: Layout, lanes: int) -> Layout:
     """The channels of ``source`` in their order, ``lanes`` a beat."""
     order = source.order
     padded = order + (PAD,) * (-len(order) % lanes)
-    return Layout(
-        tuple(padded[start : start + lanes] for start in range(0, len(padded), lanes))
-    )
+    return Layout(tuple(padded[start : start + lanes] for start in range(0, len(padded), lanes)))
 
 
 def output_layout(shape: Shape, fold: Fold, words: Layout) -> Layout:

@@ -83,15 +83,12 @@ def plan(graph: Graph, choices: FoldChoices) -> Plan:
     interval = _interval(graph, [*decided.values()], layouts)
     depths = fifo_depths(graph, [*decided.values()], interval)
     finished = tuple(
-        dataclasses.replace(stage, fifos=depths[stage.nodes.instance])
-        for stage in decided.values()
+        dataclasses.replace(stage, fifos=depths[stage.nodes.instance]) for stage in decided.values()
     )
     return Plan(finished, layouts, interval)
 
 
-def _first_lanes(
-    graph: Graph, stages: tuple[StageNodes, ...], folds: Mapping[str, Fold]
-) -> int:
+def _first_lanes(graph: Graph, stages: tuple[StageNodes, ...], folds: Mapping[str, Fold]) -> int:
     """Channels a beat at the input: what its first reader takes."""
     channels = graph.tensors[graph.input.name].shape[0]
     for stage in stages:

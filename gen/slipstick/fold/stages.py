@@ -103,7 +103,9 @@ class NameTable:
 
     def legal(self, name: str) -> str:
         """``name`` with other characters than ``[a-z0-9_]`` replaced, unlike all before."""
-        base = re.sub(r"_+", "_", re.sub(r"[^a-z0-9_]", "_", name.lower())).strip("_")[: self._longest]
+        base = re.sub(r"_+", "_", re.sub(r"[^a-z0-9_]", "_", name.lower())).strip("_")[
+            : self._longest
+        ]
         if not base or base[0].isdigit():
             base = f"layer_{base}".rstrip("_")
         if base in RESERVED:

@@ -105,17 +105,13 @@ def _(node: ShiftMatmul, x: torch.Tensor) -> torch.Tensor:
 def _(node: L1Matmul, x: torch.Tensor) -> torch.Tensor:
     weight = torch.from_numpy(node.weight).reshape(node.groups, -1, node.weight[0].size)
     columns = _unfold(x.to(torch.float64), node.window, node.groups).to(torch.int64)
-    sums = torch.stack(
-        [l1_distance(columns[:, g], weight[g]) for g in range(node.groups)], dim=1
-    )
+    sums = torch.stack([l1_distance(columns[:, g], weight[g]) for g in range(node.groups)], dim=1)
     return torch.from_numpy(node.bias)[:, None, None] - _as_image(sums, x, node.window)
 
 
 @execute.register
 def _(node: Affine, x: torch.Tensor) -> torch.Tensor:
-    multiplier, bias = (
-        torch.from_numpy(a)[:, None, None] for a in (node.multiplier, node.bias)
-    )
+    multiplier, bias = (torch.from_numpy(a)[:, None, None] for a in (node.multiplier, node.bias))
     return divide_round(x * multiplier + bias, node.shift, node.rounding).clamp(node.lo, node.hi)
 
 

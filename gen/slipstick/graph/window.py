@@ -30,9 +30,7 @@ class Window:
                     f"Window {field} must be positive integers, not {getattr(self, field)!r}"
                 )
         if min(self.padding) < 0:
-            raise ValueError(
-                f"Window padding must be non-negative integers, not {self.padding!r}"
-            )
+            raise ValueError(f"Window padding must be non-negative integers, not {self.padding!r}")
 
     @property
     def taps(self) -> int:

@@ -1,6 +1,7 @@
 """The order in which a stream carries the channels of a pixel."""
 
 from dataclasses import dataclass
+from itertools import chain
 
 PAD = -1
 """Channel number of a lane that carries nothing; such a lane is always 0."""
@@ -60,9 +61,7 @@ class Layout:
     def runs(self, run: int) -> list[list[int]]:
         """Beat by beat, the channels in each run of at most ``run`` lanes; pads end a beat."""
         counts = [sum(channel != PAD for channel in beat) for beat in self.beats]
-        return [
-            [min(run, count - start) for start in range(0, count, run)] for count in counts
-        ]
+        return [[min(run, count - start) for start in range(0, count, run)] for count in counts]
 
 
 def common_run(source: Layout, target: Layout) -> int:
@@ -73,7 +72,7 @@ def common_run(source: Layout, target: Layout) -> int:
     if source.order != target.order:
         raise ValueError("Layouts must carry the same channels in the same order")
     for run in range(min(source.lanes, target.lanes), 1, -1):
-        if sum(source.runs(run), []) == sum(target.runs(run), []):
+        if [*chain(*source.runs(run))] == [*chain(*target.runs(run))]:
             return run
     return 1
 

@@ -15,14 +15,10 @@ def pack(values: np.ndarray, layout: Layout, width: int) -> np.ndarray:
     """
     frames, channels, height, columns = values.shape
     pixels = values.transpose(0, 2, 3, 1).reshape(frames, height * columns, channels)
-    padded = np.concatenate(
-        [pixels, np.zeros((frames, height * columns, 1), pixels.dtype)], axis=2
-    )
+    padded = np.concatenate([pixels, np.zeros((frames, height * columns, 1), pixels.dtype)], axis=2)
     # Index -1, the pad, picks the zero column that was appended.
     lanes = padded[:, :, np.array(layout.beats)]
-    fields = lanes.reshape(frames, -1, layout.lanes).astype(np.uint64) & np.uint64(
-        (1 << width) - 1
-    )
+    fields = lanes.reshape(frames, -1, layout.lanes).astype(np.uint64) & np.uint64((1 << width) - 1)
     words = np.zeros((*fields.shape[:2], -(-layout.lanes * width // WORD) + 2), np.uint64)
     mask = np.uint64((1 << WORD) - 1)
     for lane in range(layout.lanes):
@@ -30,7 +26,9 @@ def pack(values: np.ndarray, layout: Layout, width: int) -> np.ndarray:
         field = fields[:, :, lane]
         # A field of up to 62 bits may straddle three words.
         words[:, :, word] |= (field << np.uint64(bit)) & mask
-        words[:, :, word + 1] |= (field >> np.uint64(WORD - bit)) & mask if bit else field >> np.uint64(WORD)
+        words[:, :, word + 1] |= (
+            (field >> np.uint64(WORD - bit)) & mask if bit else field >> np.uint64(WORD)
+        )
         if bit + width > 2 * WORD:
             words[:, :, word + 2] |= field >> np.uint64(2 * WORD - bit)
     return words[:, :, : -(-layout.lanes * width // WORD)].astype(np.uint32)
@@ -60,7 +58,5 @@ def unpack(
         if channel != PAD:
             positions[channel] = position
     return (
-        pixels[:, :, positions]
-        .reshape(len(words), height, columns, channels)
-        .transpose(0, 3, 1, 2)
+        pixels[:, :, positions].reshape(len(words), height, columns, channels).transpose(0, 3, 1, 2)
     )

@@ -1,0 +1,258 @@
+"""The engine and its rooms, each against its integer model."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from streams import refuses, run_stream, to_words
+
+from slipstick.rtl_templates.accumulate import Accumulate
+from slipstick.rtl_templates.affine import Affine, AffineConstants
+from slipstick.rtl_templates.affine_stage import AffineStage
+from slipstick.rtl_templates.credits import Credits
+from slipstick.rtl_templates.engine import Engine
+from slipstick.rtl_templates.l1_lanes import L1Lanes
+from slipstick.rtl_templates.lanes import LaneInput
+from slipstick.rtl_templates.pool_lanes import PoolLanes
+from slipstick.rtl_templates.shift_lanes import ShiftLanes
+from slipstick.rtl_templates.window_reader import WindowReader, WindowWalk, ram_style
+
+
+@st.composite
+def walks(draw, blocks=False):
+    """Any geometry: odd sizes, strides and paddings larger than the kernel, rows never read."""
+    height, width = draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    words = draw(st.integers(1, 3))
+    beats = words if blocks else draw(st.integers(1, 3))
+    fields = {
+        "height": height,
+        "width": width,
+        "words": words,
+        "kernel": kernel,
+        "stride": draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
+        "padding": draw(st.tuples(*[st.integers(0, 3)] * 4)),
+        "dilation": draw(st.tuples(st.integers(1, 2), st.integers(1, 2))),
+        "parallel_taps": draw(st.sampled_from(WindowWalk.legal_parallel_taps(kernel))),
+        "beats": beats,
+        "words_per_beat": 1 if blocks else words,
+        "beats_per_block": 1 if blocks else beats,
+    }
+    walk = WindowWalk(**fields)
+    return walk if min(walk.output_size) > 0 else draw(walks(blocks))
+
+
+@st.composite
+def formats(draw, taps):
+    """Words of a few narrow or wide lanes, signed or not."""
+    width, is_signed = draw(st.integers(2, 16)), draw(st.booleans())
+    lo = -(1 << (width - 1)) if is_signed else 0
+    return LaneInput(taps, draw(st.integers(1, 3)), width, is_signed, lo, lo + (1 << width) - 1)
+
+
+def check_engine(engine, lanes, out_width, walk, seed, idle, stall):
+    """Three frames back to back; the last two must take exactly the interval."""
+    source = lanes.source
+    rng = np.random.default_rng(seed)
+    words = walk.height * walk.width * walk.words
+    frames = rng.integers(source.lo, source.hi + 1, (3, words, source.lanes))
+    expected = engine.model(frames)
+    run = run_stream(
+        engine,
+        to_words(frames.reshape(-1, source.lanes), source.width),
+        expected.shape[0] * expected.shape[1],
+        idle=idle,
+        stall=stall,
+        seed=seed,
+    )
+    assert run.output == to_words(expected.reshape(-1, lanes.outputs), out_width)
+    if not idle and not stall:
+        ends = run.cycles["o"][expected.shape[1] - 1 :: expected.shape[1]]
+        assert ends[2] - ends[1] == max(walk.cycles, words)
+
+
+PAUSES = st.sampled_from([(0, 0), (0, 0), (0.3, 0.3), (0, 0.7), (0.7, 0)])
+
+
+def summing(lanes, walk):
+    """Accumulators for whatever the lanes can give."""
+    steps = walk.steps_per_beat
+    return Accumulate(
+        lanes.outputs, lanes.sum_width, lanes.sum_lo < 0, lanes.sum_lo * steps, lanes.sum_hi * steps
+    )
+
+
+@settings(max_examples=25)
+@given(walks(), st.data(), PAUSES, st.integers(0, 99))
+def test_l1_engine(walk, data, pauses, seed):
+    source = data.draw(formats(walk.parallel_taps))
+    rng = np.random.default_rng(seed)
+    shape = (walk.steps_per_beat * walk.beats, data.draw(st.integers(1, 3)))
+    weight = rng.integers(source.lo, source.hi + 1, (*shape, walk.parallel_taps, source.lanes))
+    lanes = L1Lanes(source, weight)
+    total = summing(lanes, walk)
+    engine = Engine(walk, lanes, total, None, total.width)
+    check_engine(engine, lanes, total.width, walk, seed, *pauses)
+
+
+@settings(max_examples=25)
+@given(walks(), st.data(), PAUSES, st.integers(0, 99))
+def test_shift_engine(walk, data, pauses, seed):
+    source = data.draw(formats(walk.parallel_taps))
+    rng = np.random.default_rng(seed)
+    shape = (walk.steps_per_beat * walk.beats, data.draw(st.integers(1, 3)))
+    shape = (*shape, walk.parallel_taps, source.lanes, data.draw(st.integers(1, 3)))
+    exponent = rng.integers(0, data.draw(st.integers(1, 17)), shape)
+    lanes = ShiftLanes(source, exponent, rng.integers(-1, 2, shape))
+    total = summing(lanes, walk)
+    engine = Engine(walk, lanes, total, None, total.width)
+    check_engine(engine, lanes, total.width, walk, seed, *pauses)
+
+
+@settings(max_examples=20)
+@given(walks(blocks=True), st.data(), PAUSES, st.integers(0, 99), st.sampled_from(["max", "sum"]))
+def test_pool_engine(walk, data, pauses, seed, kind):
+    source = data.draw(formats(walk.parallel_taps))
+    lanes = PoolLanes(source, kind)
+    scale = walk.steps_per_beat if kind == "sum" else 1
+    total = Accumulate(
+        lanes.outputs,
+        lanes.sum_width,
+        lanes.sum_lo < 0,
+        lanes.sum_lo * scale,
+        lanes.sum_hi * scale,
+        kind,
+    )
+    outside = source.lo if kind == "max" else 0
+    engine = Engine(walk, lanes, total, None, total.width, outside)
+    check_engine(engine, lanes, total.width, walk, seed, *pauses)
+
+
+@settings(max_examples=25)
+@given(st.data(), st.integers(1, 4), st.integers(0, 99), PAUSES)
+def test_affine_stage(data, lanes, seed, pauses):
+    rng = np.random.default_rng(seed)
+    beats, terms = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3))
+    width, is_signed = data.draw(st.integers(2, 20)), data.draw(st.booleans())
+    out, out_signed = data.draw(st.integers(2, 16)), data.draw(st.booleans())
+    lo, out_lo = (
+        -(1 << (bits - 1)) if s else 0 for bits, s in ((width, is_signed), (out, out_signed))
+    )
+    shift = data.draw(st.integers(0, 12))
+    constants = AffineConstants(
+        exponent=rng.integers(0, 6, (terms, beats, lanes)),
+        sign=rng.integers(-1, 2, (terms, beats, lanes)),
+        bias=rng.integers(-(1 << 12), 1 << 12, (beats, lanes)),
+        shift=shift,
+        lo=out_lo,
+        hi=out_lo + (1 << out) - 1,
+        rounding=data.draw(st.sampled_from(["half_up", "floor", "half_even"])),
+        real=rng.integers(0, 4, (beats, lanes)) > 0,
+    )
+    affine = Affine(lanes, lo, lo + (1 << width) - 1, constants, out)
+    values = rng.integers(lo, lo + (1 << width), (beats * 40, lanes))
+    # Halves, where the three roundings differ, and the ends of the interval.
+    values[:4] = [[lo + (1 << width) - 1] * lanes, [lo] * lanes, [0] * lanes, [1] * lanes]
+    expected = affine.model(values)
+    stage = AffineStage(affine, lanes, width, is_signed, out)
+    idle, stall = pauses
+    run = run_stream(stage, to_words(values, width), len(values), idle=idle, stall=stall, seed=seed)
+    assert run.output == to_words(expected, out)
+    if not idle and not stall:
+        assert run.span("o") == len(values)
+
+
+def test_half_even_differs_from_half_up_at_ties_only():
+    ones = np.ones((1, 1, 1), np.int64)
+    common = {
+        "exponent": 0 * ones,
+        "sign": ones,
+        "bias": np.zeros((1, 1), np.int64),
+        "shift": 2,
+        "lo": -100,
+        "hi": 100,
+        "real": np.ones((1, 1), bool),
+    }
+    values = np.arange(-20, 21)[:, None]
+    results = {}
+    for rounding in ("half_up", "half_even", "floor"):
+        affine = Affine(1, -20, 20, AffineConstants(**common, rounding=rounding), 8)
+        results[rounding] = affine.model(values)[:, 0]
+        stage = AffineStage(affine, 1, 6, True, 8)
+        run = run_stream(stage, to_words(values, 6), len(values))
+        assert run.output == to_words(results[rounding][:, None], 8)
+    quarters = np.arange(-20, 21) / 4
+    np.testing.assert_array_equal(results["half_up"], np.floor(quarters + 0.5))
+    np.testing.assert_array_equal(results["half_even"], np.round(quarters))
+    np.testing.assert_array_equal(results["floor"], np.floor(quarters))
+
+
+def one_engine():
+    """A small L1 layer with padding, whose frames overlap in the line buffer."""
+    walk = WindowWalk(5, 4, 1, (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), 3, 2, 1, 2)
+    source = LaneInput(3, 2, 8, False, 0, 255)
+    weight = np.random.default_rng(3).integers(0, 256, (6, 2, 3, 2))
+    lanes = L1Lanes(source, weight)
+    total = summing(lanes, walk)
+    return Engine(walk, lanes, total, None, total.width), lanes, total.width, walk
+
+
+@pytest.mark.parametrize("reset_at", [7, 60, 131])
+def test_reset_in_mid_frame_leaves_no_trace(reset_at):
+    engine, lanes, width, _ = one_engine()
+    frames = np.random.default_rng(1).integers(0, 256, (2, 20, 2))
+    expected = engine.model(frames)
+    run = run_stream(
+        engine,
+        to_words(frames.reshape(-1, 2), 8),
+        expected.shape[0] * expected.shape[1],
+        reset_at=reset_at,
+    )
+    assert run.output == to_words(expected.reshape(-1, lanes.outputs), width)
+
+
+def test_ten_thousand_cycles_of_back_pressure():
+    engine, lanes, width, _ = one_engine()
+    frames = np.random.default_rng(2).integers(0, 256, (3, 20, 2))
+    expected = engine.model(frames)
+    run = run_stream(
+        engine,
+        to_words(frames.reshape(-1, 2), 8),
+        expected.shape[0] * expected.shape[1],
+        hold=10_000,
+    )
+    assert run.output == to_words(expected.reshape(-1, lanes.outputs), width)
+
+
+def test_parameters_are_checked():
+    with refuses(r"Parallel taps must be one of \(1, 3, 9\), not 2"):
+        WindowWalk(5, 4, 1, (3, 3), (1, 1), (0, 0, 0, 0), (1, 1), 2, 2, 1, 2)
+    with refuses(r"Beats per block must divide 2, not 3"):
+        WindowWalk(5, 4, 1, (3, 3), (1, 1), (0, 0, 0, 0), (1, 1), 3, 2, 1, 3)
+    with refuses(r"Weights must lie in \[0, 15\], not \[16, 16\]"):
+        L1Lanes(LaneInput(1, 1, 4, False, 0, 15), np.full((1, 1, 1, 1), 16))
+    with refuses("Count must be a positive integer, not 0"):
+        Credits(0)
+
+
+def test_small_memories_go_to_luts():
+    assert ram_style(8, 64) == "distributed"
+    assert ram_style(64, 2048) == "block"
+
+
+def test_reader_model_is_the_golden_models_unfold():
+    walk = WindowWalk(4, 3, 2, (2, 3), (2, 1), (1, 0, 1, 2), (1, 1), 6, 1, 2, 1)
+    with_reader = WindowReader(walk, 8, outside=7)
+    frame = np.arange(100, 124)[None]
+    steps = with_reader.model(frame)[0]
+    image = np.full((5, 6, 2), 7)
+    image[1:, 1:4] = frame.reshape(4, 3, 2)
+    expected = [
+        image[2 * oy : 2 * oy + 2, ox : ox + 3, word].ravel()
+        for oy in range(2)
+        for ox in range(4)
+        for word in range(2)
+    ]
+    np.testing.assert_array_equal(steps, expected)
+    # The simulator wants every component elaborated.
+    with_reader.elaborate(None)
