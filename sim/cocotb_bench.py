@@ -105,7 +105,7 @@ def _write_job(job: CocotbJob, chunks: list[Beats], work: Path) -> None:
     streams = probed_streams(job.manifest)
     for number in range(len(streams)):
         arrays[f"p{number}"] = np.concatenate([chunk.probes[number] for chunk in chunks])
-    np.savez(work / "beats.npz", **arrays)
+    np.savez(work / "beats.npz", allow_pickle=False, **arrays)
     document = {
         "idle": job.traffic.idle,
         "stall": job.traffic.stall,

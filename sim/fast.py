@@ -56,7 +56,7 @@ def run_fast(job: Job, images: np.ndarray) -> list[Share]:
         ]
         pool = stack.enter_context(ThreadPoolExecutor(len(parts)))
         # Left early, for whatever reason, the processes must end before the pool is waited for.
-        stack.callback(lambda: [harness.stop() for harness in harnesses])
+        stack.callback(_stop, harnesses)
         futures = [
             pool.submit(_run_share, job, harness, part)
             for harness, (_, part) in zip(harnesses, parts, strict=True)
@@ -80,6 +80,11 @@ class _Harness:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+
+def _stop(harnesses: list[_Harness]) -> None:
+    for harness in harnesses:
+        harness.stop()
 
 
 @contextmanager

@@ -6,8 +6,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from slipstick import calibration
 from slipstick.errors import SlipstickError
 from slipstick.graph import Graph, Input
+from slipstick.quantise import quantise_input
 
 UNKNOWN = -1
 """Label of a frame whose class is not known."""
@@ -15,7 +17,7 @@ UNKNOWN = -1
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """Integer images ``(N, C, H, W)`` on the input's grid; ``labels`` may be None."""
+    """Integers ``(N, C, H, W)`` on the input's grid, int64; ``labels`` may be None."""
 
     images: np.ndarray
     labels: np.ndarray | None
@@ -25,61 +27,39 @@ class Frames:
 
 
 def load_frames(folder: Path, graph: Graph, images: Path | None, count: int | None) -> Frames:
-    """The first ``count`` frames of ``images``, or of the build folder if that is None.
+    """The first ``count`` frames of ``images``, or of build ``folder`` if that is None.
 
     Raises `SlipstickError` if the file cannot be read or its images do not fit the network.
     """
-    path = images or folder / "frames.npz"
-    found, labels = _read(path)
     node = graph.input
     assert isinstance(node, Input)
-    _check(path, found, labels, node.shape)
-    found = found[:count]
-    values = found if images is None else _on_grid(path, found, node)
-    if values.min() < node.lo or values.max() > node.hi:
-        raise _refused(path, f"'images' must be integers in [{node.lo}, {node.hi}]")
+    if images is None:
+        values, labels = _kept_frames(folder / "frames.npz", node)
+        values = values[:count]
+    else:
+        found = calibration.load_frames(images, node.shape)
+        values = quantise_input(graph, found.images[:count]).numpy()
+        labels = None if found.labels is None else found.labels.numpy()
     known = None if labels is None or (labels[:count] == UNKNOWN).all() else labels[:count]
     return Frames(values.astype(np.int64), known)
 
 
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+def _kept_frames(path: Path, node: Input) -> tuple[np.ndarray, np.ndarray | None]:
+    """What the compiler left; checked, since a folder may have been damaged on its way."""
     try:
         # Opened here, since numpy leaves a damaged file open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            if "images" not in archive.files:
-                raise _refused(path, f"holds no array 'images', only {archive.files}")
+            images = archive["images"]
             labels = archive["labels"] if "labels" in archive.files else None
-            return archive["images"], labels
-    # A single .npy array has no context and no names.
-    except (OSError, ValueError, EOFError, BadZipFile, AttributeError, TypeError) as error:
-        raise _refused(path, f"cannot be read ({error})") from error
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise _damaged(path, f"cannot be read ({error})") from error
+    fits = images.shape[1:] == node.shape and len(images) and images.dtype.kind in "iu"
+    if not fits or images.min() < node.lo or images.max() > node.hi:
+        raise _damaged(path, "does not hold the network's input")
+    if labels is not None and labels.shape != images.shape[:1]:
+        raise _damaged(path, f"holds {len(images)} images and labels of shape {labels.shape}")
+    return images, labels
 
 
-def _check(
-    path: Path, images: np.ndarray, labels: np.ndarray | None, shape: tuple[int, int, int]
-) -> None:
-    if images.dtype.kind not in "fiub":
-        raise _refused(path, f"'images' must be numbers, not {images.dtype}")
-    if images.ndim != 4 or images.shape[1:] != shape:
-        wanted = " x ".join(map(str, ("N", *shape)))
-        raise _refused(path, f"'images' must have shape {wanted}, not {images.shape}")
-    if not len(images):
-        raise _refused(path, "'images' is empty")
-    if labels is not None and (labels.shape != images.shape[:1] or labels.dtype.kind not in "iu"):
-        raise _refused(
-            path, f"'labels' must be {len(images)} integers, not {labels.dtype} {labels.shape}"
-        )
-
-
-def _on_grid(path: Path, images: np.ndarray, node: Input) -> np.ndarray:
-    """Real values to the input's integers: rounded half up, saturated."""
-    if not np.isfinite(images).all():
-        raise _refused(path, "'images' holds NaN or infinite values")
-    scaled = np.floor(images.astype(np.float64) * 2.0**node.frac + 0.5)
-    return np.clip(scaled, node.lo, node.hi)
-
-
-def _refused(path: Path, cause: str) -> SlipstickError:
-    return SlipstickError(
-        f"Images '{path}'", cause, "give an .npz file with 'images' as the network takes them"
-    )
+def _damaged(path: Path, cause: str) -> SlipstickError:
+    return SlipstickError(f"File '{path}'", cause, "compile the model again")

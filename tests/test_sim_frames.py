@@ -1,4 +1,4 @@
-"""Images of a user: onto the grid, or one error."""
+"""Frames of the build folder and of a user: onto the grid, or one error."""
 
 import numpy as np
 import pytest
@@ -8,63 +8,73 @@ from slipstick.errors import SlipstickError
 from slipstick.sim.frames import load_frames
 
 GRAPH = make_graph()
+GOOD = np.zeros((2, *SHAPE), np.int32)
 
 
-def load(path, count=None):
-    return load_frames(path.parent, GRAPH, path, count)
+@pytest.fixture
+def load(tmp_path):
+    """Writes arrays as a user's images and loads them."""
+
+    def save_and_load(count=None, **arrays):
+        np.savez(tmp_path / "i.npz", **arrays)
+        return load_frames(tmp_path, GRAPH, tmp_path / "i.npz", count)
+
+    return save_and_load
 
 
-def save(path, **arrays):
-    np.savez(path, **arrays)
-    return path
-
-
-def test_images_are_rounded_half_up_and_saturated(tmp_path):
+def test_images_are_rounded_half_up_and_saturated(load):
     images = np.zeros((1, *SHAPE))
     # The grid is eighths.
     images.flat[:5] = [0.0625, -0.0625, 0.0624, 99, -99]
-    values = load(save(tmp_path / "i.npz", images=images)).images
-    assert values.flat[:5].tolist() == [1, 0, 0, 127, -128]
+    assert load(images=images).images.flat[:5].tolist() == [1, 0, 0, 127, -128]
 
 
-def test_only_the_first_frames_are_taken(tmp_path):
-    path = save(tmp_path / "i.npz", images=np.zeros((4, *SHAPE)), labels=np.arange(4))
-    frames = load(path, 3)
+def test_only_the_first_frames_are_taken(load):
+    frames = load(3, images=np.zeros((4, *SHAPE)), labels=np.arange(4))
     assert (len(frames), frames.labels.tolist()) == (3, [0, 1, 2])
 
 
-def test_labels_that_are_all_unknown_are_none(tmp_path):
-    path = save(tmp_path / "i.npz", images=np.zeros((4, *SHAPE)), labels=np.full(4, -1))
-    assert load(path).labels is None
-
-
-GOOD = np.zeros((2, *SHAPE))
+def test_labels_that_are_all_unknown_are_none(load):
+    assert load(images=np.zeros((4, *SHAPE)), labels=np.full(4, -1)).labels is None
 
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"pictures": GOOD}, r"no array 'images', only \['pictures'\]"),
-        ({"images": GOOD[:, :1]}, r"shape N x 2 x 3 x 4, not \(2, 1, 3, 4\)"),
-        ({"images": GOOD[0]}, "shape N x 2 x 3 x 4"),
-        ({"images": GOOD[:0]}, "is empty"),
-        ({"images": GOOD.astype(str)}, "must be numbers"),
-        ({"images": GOOD + np.nan}, "NaN or infinite"),
-        ({"images": GOOD + np.inf}, "NaN or infinite"),
-        ({"images": GOOD, "labels": np.zeros(3, int)}, "'labels' must be 2 integers"),
-        ({"images": GOOD, "labels": np.zeros(2)}, "'labels' must be 2 integers"),
-        ({"images": np.array([{}], object)}, "cannot be read"),
+        ({"pictures": GOOD + 0.0}, "no array 'images'"),
+        ({"images": GOOD[:, :1] + 0.0}, "shape N x 2 x 3 x 4"),
+        ({"images": GOOD[:0] + 0.0}, "shape N x 2 x 3 x 4"),
+        ({"images": GOOD + np.nan}, "NaN"),
+        ({"images": GOOD + 0.0, "labels": np.zeros(3, int)}, "labels must be 2 integers"),
     ],
 )
-def test_images_that_do_not_fit_are_one_error(tmp_path, arrays, message):
+def test_images_that_do_not_fit_are_one_error(load, arrays, message):
     with pytest.raises(SlipstickError, match=message):
-        load(save(tmp_path / "i.npz", **arrays))
+        load(**arrays)
 
 
-def test_files_that_cannot_be_read_are_one_error(tmp_path):
-    (tmp_path / "text.npz").write_text("hello")
-    (tmp_path / "cut.npz").write_bytes(save(tmp_path / "i.npz", images=GOOD).read_bytes()[:100])
-    np.save(tmp_path / "single.npy", GOOD)
-    for name in ("missing.npz", "text.npz", "cut.npz", "single.npy", "."):
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"pictures": GOOD},
+        {"images": GOOD[:, :1]},
+        {"images": GOOD + 1000},
+        {"images": GOOD + 0.5},
+        {"images": GOOD, "labels": np.zeros(3, int)},
+        {"images": np.array([{}], object)},
+    ],
+)
+def test_damaged_frames_of_a_build_are_one_error(tmp_path, arrays):
+    np.savez(tmp_path / "frames.npz", **arrays)
+    with pytest.raises(SlipstickError, match="compile the model again"):
+        load_frames(tmp_path, GRAPH, None, None)
+
+
+def test_truncated_and_missing_frames_of_a_build_are_one_error(tmp_path):
+    np.savez(tmp_path / "whole.npz", images=GOOD)
+    for content in (b"", b"hello", (tmp_path / "whole.npz").read_bytes()[:100]):
+        (tmp_path / "frames.npz").write_bytes(content)
         with pytest.raises(SlipstickError, match="cannot be read"):
-            load(tmp_path / name)
+            load_frames(tmp_path, GRAPH, None, None)
+    with pytest.raises(SlipstickError, match="cannot be read"):
+        load_frames(tmp_path / "missing", GRAPH, None, None)
