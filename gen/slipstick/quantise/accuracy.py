@@ -1,60 +1,65 @@
 """How often the network is right, as floats and as integers, and what saturates."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 import torch
 
-from slipstick.frontend import FloatGraph, run_float_batches
+from slipstick.frontend import FloatArgmax, FloatGraph, run_float_batches
 from slipstick.graph import Affine, Argmax, Graph, run_batches
 from slipstick.graph.execute import execute
 
 UNBOUNDED = 1 << 62
 
 
-def classes_of(result: torch.Tensor, is_index: bool) -> torch.Tensor:
-    """The class of each frame of a network's result ``(N, C, 1, 1)``; lowest index on a tie."""
-    if is_index:
-        return result.flatten(1)[:, 0].long()
-    logits = result.flatten(1)
-    best = logits == logits.max(dim=1, keepdim=True).values
-    return best.float().argmax(dim=1)
-
-
 def float_accuracy(graph: FloatGraph, images: torch.Tensor, labels: torch.Tensor) -> float:
-    """Share of ``images`` that the trained network classifies as ``labels`` say."""
-    is_index = type(graph[graph.output]).__name__ == "FloatArgmax"
-    found = [
-        classes_of(values[graph.output], is_index) for values in run_float_batches(graph, images)
-    ]
-    return float((torch.cat(found) == labels).double().mean())
+    """Share of ``images`` that the trained network classifies as ``labels`` say; -1 is unknown."""
+    results = (values[graph.output] for values in run_float_batches(graph, images))
+    return _share(results, isinstance(graph[graph.output], FloatArgmax), labels)
 
 
-def integer_accuracy(graph: Graph, integers: torch.Tensor, labels: torch.Tensor) -> float:
-    """Share of integer frames that the golden model classifies as ``labels`` say."""
-    is_index = isinstance(graph[graph.output], Argmax)
-    found = [
-        classes_of(values[graph.output], is_index) for values in run_batches(graph, integers)
-    ]
-    return float((torch.cat(found) == labels).double().mean())
+def integer_accuracy(graph: Graph, frames: torch.Tensor, labels: torch.Tensor) -> float:
+    """Share of integer ``frames`` that the golden model classifies as ``labels`` say."""
+    results = (values[graph.output] for values in run_batches(graph, frames))
+    return _share(results, isinstance(graph[graph.output], Argmax), labels)
 
 
-def saturations(graph: Graph, integers: torch.Tensor) -> dict[str, int]:
-    """Values that each affine cut off at the end of its format, on ``integers`` frames.
+def _share(results: Iterable[torch.Tensor], are_classes: bool, labels: torch.Tensor) -> float:
+    found = torch.cat([_classes(result.flatten(1), are_classes) for result in results])
+    known = labels >= 0
+    return float((found == labels)[known].double().mean())
+
+
+def _classes(result: torch.Tensor, are_classes: bool) -> torch.Tensor:
+    """The class of each frame ``(N, C)``; the lowest of equally likely ones."""
+    if are_classes:
+        return result[:, 0]
+    best = result == result.amax(dim=1, keepdim=True)
+    # The first of the ones; argmax of equal values promises none.
+    return (best.cumsum(dim=1) == 0).sum(dim=1)
+
+
+def saturations(graph: Graph, frames: torch.Tensor) -> dict[str, int]:
+    """Values that each affine cut off at the end of its format, on integer ``frames``.
 
     A bound that is a ReLU or a clamp of the network is not counted: it cuts off on purpose.
     """
-    counts: Counter[str] = Counter()
     affines = [node for node in graph.nodes if isinstance(node, Affine)]
-    for values in run_batches(graph, integers):
+    counts: Counter[str] = Counter({node.name: 0 for node in affines})
+    for values in run_batches(graph, frames):
         for node in affines:
-            free = replace(node, lo=-UNBOUNDED, hi=UNBOUNDED)
-            unbounded = execute(free, values[node.inputs[0]])
-            counts[node.name] += int((unbounded > node.hi).sum()) if _is_format(node.hi) else 0
-            counts[node.name] += int((unbounded < node.lo).sum()) if node.lo else 0
-    return {node.name: counts[node.name] for node in affines}
+            counts[node.name] += _cut_off(node, values[node.inputs[0]])
+    return dict(counts)
 
 
-def _is_format(hi: int) -> bool:
-    """Whether an upper bound is all ones, that of a format."""
-    return hi & (hi + 1) == 0
+def _cut_off(node: Affine, source: torch.Tensor) -> int:
+    unbounded = execute(replace(node, lo=-UNBOUNDED, hi=UNBOUNDED), source)
+    above = int((unbounded > node.hi).sum()) if _all_ones(node.hi) else 0
+    below = int((unbounded < node.lo).sum()) if node.lo < 0 and _all_ones(~node.lo) else 0
+    return above + below
+
+
+def _all_ones(bound: int) -> bool:
+    """Whether a bound is the end of a format, 2**n - 1 or -2**n, and not that of a clamp."""
+    return bound & (bound + 1) == 0

@@ -31,10 +31,10 @@ class Chain:
     floor_frac: int | None = None
 
     @classmethod
-    def identity(cls, channels: int, name: str) -> "Chain":
-        """``y = x``."""
-        one = torch.ones(channels, dtype=torch.float64)
-        return cls((name,), one, torch.zeros_like(one))
+    def identity(cls, node: FloatNode) -> "Chain":
+        """``y = x`` for the tensor of ``node``."""
+        one = torch.ones(node.shape[0], dtype=torch.float64)
+        return cls((node.name,), one, torch.zeros_like(one))
 
     @property
     def end(self) -> str:
@@ -56,13 +56,16 @@ def follow(graph: FloatGraph, chain: Chain) -> Chain:
         longer = extend(readers[0], chain)
         if longer is None:
             return chain
-        chain = replace(longer, names=(*chain.names, readers[0].name))
+        chain = longer
     return chain
 
 
 @singledispatch
 def extend(node: FloatNode, chain: Chain) -> Chain | None:
-    """``chain`` followed by ``node``, or None if one affine cannot do both."""
+    """``chain`` followed by ``node``, or None if one affine cannot do both.
+
+    A new kind of node that is affine in each channel, or clamps, registers itself here.
+    """
     return None
 
 
@@ -76,6 +79,7 @@ def _(node: BatchNorm, chain: Chain) -> Chain | None:
         mean = (node.mean - chain.offset) / chain.scale
     return replace(
         chain,
+        names=(*chain.names, node.name),
         scale=chain.scale * node.scale,
         offset=(chain.offset - node.mean) * node.scale + node.offset,
         mean=mean,
@@ -89,7 +93,7 @@ def _(node: Clamp, chain: Chain) -> Chain | None:
     # A clamp of a clamp: both bounds of the first are clamped by the second.
     lo = min(max(chain.lo, node.lo), node.hi)
     hi = min(max(chain.hi, node.lo), node.hi)
-    return replace(chain, lo=lo, hi=hi)
+    return replace(chain, names=(*chain.names, node.name), lo=lo, hi=hi)
 
 
 @extend.register
@@ -99,4 +103,5 @@ def _(node: FixedPoint, chain: Chain) -> Chain | None:
     lo, hi = max(chain.lo, node.lo), min(chain.hi, node.hi)
     if lo > hi:
         return None
-    return replace(chain, lo=lo, hi=hi, floor_frac=node.fraction_bits)
+    names = (*chain.names, node.name)
+    return replace(chain, names=names, lo=lo, hi=hi, floor_frac=node.fraction_bits)

@@ -1,22 +1,43 @@
 """Float weights as the integers of the graph."""
 
+from collections.abc import Callable
 from functools import singledispatch
+from typing import Any
 
 import numpy as np
 
-from slipstick.config import Config
 from slipstick.errors import SlipstickError
 from slipstick.frontend import AdderLayer, FloatMatmul, PlainMatmul, ShiftLayer
-from slipstick.graph import L1Matmul, Node, ShiftMatmul, Tensor
+from slipstick.graph import L1Matmul, ShiftMatmul, Tensor
 from slipstick.graph.infer import grouped, tap_interval
 from slipstick.quantise.csd import csd
-from slipstick.quantise.scales import weight_integers
+from slipstick.quantise.scales import rounded, weight_integers
+
+WIDEST = 32
+"""Octaves between a layer's smallest and largest power-of-two weight; DeepShift has 15."""
+
+Option = Callable[[str], Any]
+"""What the configuration says for the layer at hand, by key."""
 
 
 @singledispatch
-def integer_matmul(layer: FloatMatmul, source: Tensor, config: Config) -> Node:
-    """The integer layer of ``layer`` behind tensor ``source``; its bias is left to the affine."""
+def integer_matmul(layer: FloatMatmul, source: Tensor, option: Option) -> ShiftMatmul | L1Matmul:
+    """The integer layer of ``layer`` behind tensor ``source``; its bias is left to others."""
     raise TypeError(f"Layer must be a kind with weights, not {type(layer).__name__}")
+
+
+@integer_matmul.register
+def _(layer: PlainMatmul, source: Tensor, option: Option) -> ShiftMatmul:
+    weight = layer.weight.numpy()
+    if option("weights") == "power-of-two":
+        return _shift_matmul(layer, source, *power_of_two_terms(layer.name, weight))
+    integers, frac = weight_integers(weight, option("weight_bits"))
+    return _shift_matmul(layer, source, csd(integers), frac)
+
+
+@integer_matmul.register
+def _(layer: ShiftLayer, source: Tensor, option: Option) -> ShiftMatmul:
+    return _shift_matmul(layer, source, *power_of_two_terms(layer.name, layer.weight.numpy()))
 
 
 def _shift_matmul(
@@ -24,8 +45,7 @@ def _shift_matmul(
 ) -> ShiftMatmul:
     exponent, sign = terms
     # The finest digit in use is the accumulator's least significant bit.
-    used = exponent[sign != 0]
-    lowest = int(used.min()) if used.size else 0
+    lowest = int(exponent[sign != 0].min()) if sign.any() else 0
     return ShiftMatmul(
         name=layer.name,
         inputs=(source.name,),
@@ -38,25 +58,8 @@ def _shift_matmul(
     )
 
 
-@integer_matmul.register
-def _(layer: PlainMatmul, source: Tensor, config: Config) -> ShiftMatmul:
-    weight = layer.weight.detach().numpy()
-    if config.option(layer.name, "weights") == "power-of-two":
-        return _shift_matmul(layer, source, *power_of_two_terms(layer.name, weight))
-    integers, frac = weight_integers(weight, config.option(layer.name, "weight_bits"))
-    return _shift_matmul(layer, source, csd(integers), frac)
-
-
-@integer_matmul.register
-def _(layer: ShiftLayer, source: Tensor, config: Config) -> ShiftMatmul:
-    weight = layer.weight.detach().numpy()
-    return _shift_matmul(layer, source, *power_of_two_terms(layer.name, weight))
-
-
-def power_of_two_terms(
-    name: str, weight: np.ndarray
-) -> tuple[tuple[np.ndarray, np.ndarray], int]:
-    """One term a weight, and the fraction bits of its grid.
+def power_of_two_terms(name: str, weight: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], int]:
+    """Exponents and signs ``(1, ...)``, one term a weight, and the fraction bits of their grid.
 
     Raises `SlipstickError` if a weight is neither 0 nor a signed power of two.
     """
@@ -64,34 +67,38 @@ def power_of_two_terms(
     sign = np.sign(weight).astype(np.int64)
     wrong = (sign != 0) & (np.abs(mantissa) != 0.5)
     if wrong.any():
-        example = weight[wrong].flat[0]
         raise SlipstickError(
             f"Layer '{name}'",
             f"weights must be 0 or a signed power of two, but {int(wrong.sum())} are not, "
-            f"{example:g} among them",
-            "round them when training or drop weights = \"power-of-two\" from its table",
+            f"{weight[wrong].flat[0]:g} among them",
+            'round them when training or drop weights = "power-of-two" from its table',
         )
-    exponent = np.where(sign != 0, exponent - 1, 0).astype(np.int64)
-    lowest = int(exponent[sign != 0].min()) if sign.any() else 0
-    terms = np.where(sign != 0, exponent - lowest, 0)[None], sign[None]
-    return terms, -lowest
+    used = exponent[sign != 0] - 1
+    lowest, highest = (int(used.min()), int(used.max())) if used.size else (0, 0)
+    if highest - lowest > WIDEST:
+        raise SlipstickError(
+            f"Layer '{name}'",
+            f"weights span 2**{lowest} to 2**{highest}, supported are {WIDEST} octaves",
+            "set the smallest weights to 0",
+        )
+    exponent = np.where(sign != 0, exponent - 1 - lowest, 0).astype(np.int64)
+    return (exponent[None], sign[None]), -lowest
 
 
 @integer_matmul.register
-def _(layer: AdderLayer, source: Tensor, config: Config) -> L1Matmul:
+def _(layer: AdderLayer, source: Tensor, option: Option) -> L1Matmul:
     """Weights on the input's grid, clipped to what a tap can read.
 
     For ``x`` in ``[lo, hi]``, ``|x - w| = |x - clip(w)| + |w - clip(w)|``: the second part is a
     constant of the output channel.
     """
-    scaled = layer.weight.detach().numpy().astype(float) * 2.0**source.frac
-    weight = np.floor(scaled + 0.5).astype(np.int64)
+    scaled = layer.weight.numpy().astype(float) * 2.0**source.frac
+    weight = rounded(layer.name, scaled)
     lo, hi = (
         grouped(end, layer.groups, len(weight))[:, :, None, None]
         for end in tap_interval(source, layer.window)
     )
-    # Padding reads 0, so the interval must hold it for the clip to be exact there.
-    clipped = np.clip(weight, np.minimum(lo, 0), np.maximum(hi, 0))
+    clipped = np.clip(weight, lo, hi)
     lost = np.abs(weight - clipped).sum(axis=(1, 2, 3))
     return L1Matmul(
         name=layer.name,
