@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from fashion_mnist import load
 
+from slipstick.errors import SlipstickError
+
 DATA = Path(__file__).resolve().parent / "data"
 SHIPPED = 512
 """Images in each shipped file."""
@@ -21,16 +23,23 @@ def write(path: Path, part: str, count: int | None) -> None:
 
 
 def main() -> None:
-    """Parses the command line and writes."""
+    """Parses the command line and writes; a missing data set is one line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--all", type=Path, metavar="FILE", help="write all test images there")
     arguments = parser.parse_args()
-    if arguments.all:
-        write(arguments.all, "t10k", None)
-        return
+    try:
+        if arguments.all:
+            write(arguments.all, "t10k", None)
+        else:
+            write_shipped()
+    except SlipstickError as error:
+        raise SystemExit(f"error: {error}") from None
+
+
+def write_shipped() -> None:
+    """Writes both shipped files; calibration must not see the test images."""
     DATA.mkdir(exist_ok=True)
     write(DATA / "fashion_mnist_test.npz", "t10k", SHIPPED)
-    # Calibration must not see the test images.
     write(DATA / "fashion_mnist_calibration.npz", "train", SHIPPED)
 
 
