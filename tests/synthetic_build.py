@@ -275,6 +275,11 @@ def write_simulation(folder: Path, mismatches: int = 0) -> None:
         "cycles_per_frame": 1153.0,
         "ideal_cycles_per_frame": 1152,
         "frames_per_second": 173460.0,
+        "latency_cycles": 1900,
         "accuracy": 0.75,
+        "per_layer": [
+            {"instance": "conv1", "mismatches": 0, "cycles_per_frame": 865.0},
+            {"instance": "fc", "mismatches": mismatches, "cycles_per_frame": None},
+        ],
     }
     (folder / "simulation.json").write_text(json.dumps(document), encoding="utf-8")

@@ -116,6 +116,8 @@ def test_everything_is_there(full: Path) -> None:
         "0.70+28ba3cb92",
         "Nothing here ran on Vivado or on a board",
         "2.1 ns",
+        "Latency 1,900 cycles, 9.5 µs",
+        "865 measured",
         "simulated cycles at the assumed clock of 200 MHz",
     ):
         assert words in page.words, words
@@ -189,6 +191,7 @@ def test_broken_promises_are_shown(tmp_path: Path) -> None:
     _, page = read(report(folder))
     assert "3 mismatches" in page.words
     assert "8 multipliers" in page.words
+    assert page.count("small", class_="wrong") == 1
     assert page.count("span", class_="badge bad") == 2
     assert "equal bit for bit" not in page.words
 

@@ -97,6 +97,26 @@ def test_multipliers_in_slices_and_in_luts_but_no_power_of_two(tmp_path: Path) -
     assert found["wide"]["multipliers"] == found["wide"]["dsp"] > 0
 
 
+def many_reads(ports: int) -> str:
+    """A line buffer as an engine with many taps has it."""
+    names = range(ports)
+    pins = "".join(f", input [7:0] a{n}, output reg [15:0] q{n}" for n in names)
+    reads = "".join(f"    q{n} <= rows[a{n}];\n" for n in names)
+    return (
+        f"module reader(input clk, we, input [7:0] wa, input [15:0] wd{pins});\n"
+        '  (* ram_style = "block" *) reg [15:0] rows[255:0];\n'
+        f"  always @(posedge clk) begin\n    if (we) rows[wa] <= wd;\n{reads}  end\nendmodule\n"
+    )
+
+
+@pytest.mark.parametrize("ports", [4, 25])
+def test_memories_with_many_read_ports(ports: int) -> None:
+    hierarchy = Hierarchy({"reader": many_reads(ports)})
+    ((_, result),) = run_tasks(hierarchy, [Task("reader")], 1)
+    assert result["resources"]["bram36"] == ports / 2
+    assert result["resources"]["lutram"] == 0
+
+
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "scratch"

@@ -8,7 +8,7 @@ import numpy as np
 
 from slipstick.build_folder import Manifest, StageRecord
 from slipstick.graph import Graph, Tensor
-from slipstick.report.results import Counts, Synthesis
+from slipstick.report.results import ComparedLayer, Counts, Simulation, Synthesis
 from slipstick.report.text import grid, shape
 
 PLUMBING = "stream plumbing"
@@ -51,6 +51,7 @@ class Layer:
     interval: Interval
     saturations: int | None
     counts: Counts | None
+    compared: ComparedLayer | None
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,25 @@ class Remainder:
     counts: Counts
 
 
-def layers(manifest: Manifest, graph: Graph, synthesis: Synthesis | None) -> tuple[Layer, ...]:
+def layers(
+    manifest: Manifest,
+    graph: Graph,
+    simulation: Simulation | None,
+    synthesis: Synthesis | None,
+) -> tuple[Layer, ...]:
     """A row a stage, in the manifest's order."""
-    rows = synthesis.per_layer if synthesis else ()
-    counts = {row.instance: row.counts for row in rows}
+    counts = {row.instance: row.counts for row in (synthesis.per_layer if synthesis else ())}
+    compared = {row.instance: row for row in (simulation.per_layer if simulation else ())}
     slowest = max(stage.cycles for stage in manifest.stages)
     return tuple(
-        _layer(manifest, stage, graph.tensors[stage.output], slowest, counts.get(stage.instance))
+        _layer(
+            manifest,
+            stage,
+            graph.tensors[stage.output],
+            slowest,
+            counts.get(stage.instance),
+            compared.get(stage.instance),
+        )
         for stage in manifest.stages
     )
 
@@ -93,7 +106,12 @@ def fold_text(stage: StageRecord) -> str:
 
 
 def _layer(
-    manifest: Manifest, stage: StageRecord, tensor: Tensor, slowest: int, counts: Counts | None
+    manifest: Manifest,
+    stage: StageRecord,
+    tensor: Tensor,
+    slowest: int,
+    counts: Counts | None,
+    compared: ComparedLayer | None,
 ) -> Layer:
     known = [manifest.saturations[n] for n in stage.nodes if n in manifest.saturations]
     return Layer(
@@ -110,6 +128,7 @@ def _layer(
         interval=_interval(tensor),
         saturations=sum(known) if known else None,
         counts=counts,
+        compared=compared,
     )
 
 

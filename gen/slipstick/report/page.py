@@ -79,7 +79,7 @@ def _context(folder: Path, manifest: Manifest) -> dict[str, Any]:
     graph = load(folder / "graph")
     simulation, synthesis = read_simulation(folder), read_synthesis(folder)
     name = folder.resolve().name
-    table = layers(manifest, graph, synthesis)
+    table = layers(manifest, graph, simulation, synthesis)
     return {
         "manifest": manifest,
         "folder": name,

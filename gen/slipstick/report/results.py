@@ -14,6 +14,14 @@ class Result(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class ComparedLayer(Result):
+    """A stage's stream, compared with the golden model."""
+
+    instance: str
+    mismatches: int
+    cycles_per_frame: float | None = None
+
+
 class Simulation(Result):
     """``simulation.json``."""
 
@@ -21,8 +29,9 @@ class Simulation(Result):
     layers_compared: int
     mismatches: int
     cycles_per_frame: float | None = None
-    frames_per_second: float | None = None
+    latency_cycles: int | None = None
     accuracy: float | None = None
+    per_layer: tuple[ComparedLayer, ...] = ()
 
 
 class Counts(Result):

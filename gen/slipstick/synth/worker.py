@@ -22,6 +22,7 @@ from pyosys import libyosys
 
 from slipstick.synth.cells import count_cells
 from slipstick.synth.gate import MULTIPLYING_CELLS
+from slipstick.synth.memories import split_memories
 from slipstick.synth.result import Resources
 from slipstick.synth.sites import estimate_sites
 
@@ -37,8 +38,10 @@ def main(module: str) -> None:
     synthesise = f"synth_xilinx -family xc7 -top {module} -flatten -noiopad -noclkbuf -run "
     design.run_pass(synthesise + "begin:map_dsp")
     words = Counter(str(cell.type) for cell in design.top_module().cells_.values())
+    design.run_pass(synthesise + "map_dsp:map_memory")
+    split_memories(design)
     # Stops before the step that strips the cells' timing data, which `sta` needs.
-    design.run_pass(synthesise + "map_dsp:check")
+    design.run_pass(synthesise + "map_memory:check")
     design.run_pass("tee -q -o sta.log sta")
     design.run_pass(f"select {module}")
     design.run_pass("write_json -selected netlist.json")
