@@ -36,7 +36,7 @@ class QuantiseOptions(_Section):
     activation_bits: Bits = Field(8, description="of every tensor between layers")
     output_bits: Bits = Field(16, description="of the network's result; wide ones avoid ties")
     weight_bits: Bits = Field(8, description="of ordinary layers, which become shifts and adds")
-    bn_terms: Terms = Field(2, description="signed powers of two of a folded BatchNorm's scale")
+    bn_terms: Terms = Field(3, description="signed powers of two of a folded BatchNorm's scale")
 
 
 class FoldOptions(_Section):
