@@ -41,8 +41,8 @@ def requantise(
     """
     grid = _grid(source, chain, result, bits)
     ratio = chain.scale.numpy() * 2.0 ** (grid.frac - source.frac)
-    relevant = ((result.high - result.low) * 2.0**grid.frac >= 1).numpy()
-    shift, multiplier = multipliers(ratio, relevant, terms)
+    moves = ((result.high - result.low) * 2.0**grid.frac >= 1).numpy()
+    shift, multiplier = multipliers(ratio, moves, terms)
     offset = chain.offset.numpy() * 2.0 ** (grid.frac + shift)
     if chain.mean is not None:
         # What rounding the multiplier changes, is undone at the channel's mean.

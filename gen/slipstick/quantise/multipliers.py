@@ -6,18 +6,21 @@ from slipstick.quantise.csd import nearest_with_terms
 
 SPAN = 12
 """Bits from the finest digit to the largest multiplier's top; finer digits cost adder width."""
+STILL = 64
+"""A channel that never moved counts unless its scale is so many times below the largest."""
 
 
-def multipliers(ratio: np.ndarray, relevant: np.ndarray, terms: int) -> tuple[int, np.ndarray]:
+def multipliers(ratio: np.ndarray, moves: np.ndarray, terms: int) -> tuple[int, np.ndarray]:
     """``shift`` and int64 ``m`` of at most ``terms`` digits with ``m / 2**shift`` near ``ratio``.
 
-    Signed powers of two are exact. Otherwise the shift is the smallest with which every relevant
-    channel is as near as ``terms`` digits allow, but for a part in ``2**(2*terms + 3)``.
+    Signed powers of two are exact. Otherwise the shift is the smallest with which every channel
+    is as near as ``terms`` digits allow, but for a part in ``2**(2*terms + 3)``; channels that
+    are both still and far smaller than the others do not count.
 
     Parameters
     ----------
     ratio : real ``(C,)``.
-    relevant : bool ``(C,)``, channels whose output moves by at least one step.
+    moves : bool ``(C,)``, channels whose output was seen to move by at least one step.
     """
     magnitude = np.abs(ratio[ratio != 0])
     if not magnitude.size:
@@ -28,9 +31,10 @@ def multipliers(ratio: np.ndarray, relevant: np.ndarray, terms: int) -> tuple[in
         shift = max(0, -lowest)
         return shift, np.rint(ratio * 2.0**shift).astype(np.int64)
     finest = max(0, SPAN - top)
+    relevant = (ratio != 0) & (moves | (np.abs(ratio) * STILL >= magnitude.max()))
     allowed = _errors(ratio, finest, terms) + 2.0 ** -(2 * terms + 3)
     for shift in range(finest):
-        if (_errors(ratio, shift, terms) <= allowed)[relevant & (ratio != 0)].all():
+        if (_errors(ratio, shift, terms) <= allowed)[relevant].all():
             return shift, nearest_with_terms(ratio * 2.0**shift, terms)
     return finest, nearest_with_terms(ratio * 2.0**finest, terms)
 
