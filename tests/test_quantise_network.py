@@ -22,6 +22,7 @@ from slipstick.graph import (
     run,
     save,
 )
+from slipstick.graph.execute import execute
 from slipstick.nn import AdderConv2d, AdderLinear, ShiftConv2d, ShiftLinear
 from slipstick.quantise import (
     float_accuracy,
@@ -261,7 +262,7 @@ def test_clipped_adder_weights_are_lossless(padding, groups):
     """Equal to the unclipped weights, bit for bit, on inputs over the whole interval."""
     layer = AdderConv2d(4, 6, 3, padding=padding, groups=groups)
     layer.adder.data.mul_(20)
-    source, graph, images = lowered(nn.Sequential(layer), (4, 6, 6), signed=padding == 1)
+    source, graph, _ = lowered(nn.Sequential(layer), (4, 6, 6), signed=padding == 1)
     node = graph["0"]
     tensor = graph.tensors["input"]
     assert node.weight.min() >= min(tensor.lo.min(), 0)
@@ -271,8 +272,6 @@ def test_clipped_adder_weights_are_lossless(padding, groups):
     frames = torch.randint(graph.input.lo, graph.input.hi + 1, (8, 4, 6, 6))
     zero = np.zeros_like(node.bias)
     wide = L1Matmul("0", ("input",), weight.astype(np.int64), zero, node.window, groups)
-    from slipstick.graph.execute import execute
-
     assert torch.equal(execute(node, frames), execute(wide, frames))
 
 
@@ -387,13 +386,14 @@ def test_several_readers_get_the_requantised_value():
 def test_average_pool(size, terms):
     module = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU(), nn.AvgPool2d(size))
     nn.init.uniform_(module[0].weight, 0.2, 1)
+    nn.init.zeros_(module[0].bias)
     source, graph, images = lowered(module, (1, 14, 14), settings=config(output_bits=8))
     assert isinstance(graph["2"], Pool)
     affine = graph["2.affine"]
     assert np.abs(affine.sign).sum(axis=0).max() <= terms
     assert affine.lo == 0
     scale = affine.multiplier * 2.0 ** (graph.tensors["2"].frac - affine.frac - affine.shift)
-    np.testing.assert_allclose(scale, 1 / size**2, rtol=2**-10 if terms > 1 else 0)
+    np.testing.assert_allclose(scale, 1 / size**2, rtol=2**-9 if terms > 1 else 0)
     assert error(source, graph, images) < 0.05
 
 
