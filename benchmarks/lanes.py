@@ -37,7 +37,7 @@ class FieldRegisters:
     def __init__(self) -> None:
         self._fields: list[Signal] = []
 
-    def field(self, table: Sequence[int], width: int, name: str) -> Value:
+    def field(self, table: Sequence[int] | np.ndarray, width: int, name: str) -> Value:
         """A register of ``width`` bits."""
         signal = Signal(width, name=name)
         self._fields.append(signal)

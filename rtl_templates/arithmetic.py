@@ -1,9 +1,9 @@
 """Balanced, registered reductions whose widths follow from proven intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Module, Mux, Shape, Signal, Value, signed, unsigned
 
 from slipstick.rtl_templates.numbers import shape_for
 
@@ -52,7 +52,12 @@ def max_tree(m: Module, terms: Sequence[Bounded], name: str) -> Bounded:
     return _tree(m, terms, larger, name)
 
 
-def _tree(m: Module, terms: Sequence[Bounded], combine, name: str) -> Bounded:  # noqa: ANN001
+def _tree(
+    m: Module,
+    terms: Sequence[Bounded],
+    combine: Callable[[Bounded, Bounded], Bounded],
+    name: str,
+) -> Bounded:
     level = list(terms)
     depth = 0
     while len(level) > 1:
@@ -81,6 +86,6 @@ def field(vector: Value, index: int, width: int, is_signed: bool) -> Value:
     return lane.as_signed() if is_signed else lane
 
 
-def lane_shape(width: int, is_signed: bool):  # noqa: ANN201
+def lane_shape(width: int, is_signed: bool) -> Shape:
     """Amaranth shape of one lane."""
     return signed(width) if is_signed else unsigned(width)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from amaranth.hdl import Const, Module, Mux, Signal, Value
 
 from slipstick.rtl_templates.rom import Rom
@@ -26,9 +27,9 @@ class FieldRom:
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
-        self._fields: list[tuple[Signal, Sequence[int]]] = []
+        self._fields: list[tuple[Signal, Sequence[int] | np.ndarray]] = []
 
-    def field(self, table: Sequence[int], width: int, name: str) -> Value:
+    def field(self, table: Sequence[int] | np.ndarray, width: int, name: str) -> Value:
         """The value of this field in the current step; ``table`` holds unsigned integers."""
         if len(set(table)) == 1:
             return Const(int(table[0]), max(width, 1))

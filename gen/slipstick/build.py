@@ -264,7 +264,7 @@ def _accuracy(
 
 
 def _write_frames(integers: torch.Tensor, frames: Frames, work: Path) -> None:
-    arrays = {"images": integers[:KEPT_FRAMES].numpy().astype(np.int32)}
+    arrays: dict[str, Any] = {"images": integers[:KEPT_FRAMES].numpy().astype(np.int32)}
     if frames.labels is not None:
         arrays["labels"] = frames.labels[:KEPT_FRAMES].numpy()
     np.savez_compressed(work / "frames.npz", **arrays)

@@ -52,4 +52,5 @@ def fold(node: fx.Node, constants: dict[fx.Node, torch.Tensor]) -> torch.Tensor:
     arguments = fx.node.map_aggregate(node.args, value)
     keywords = fx.node.map_aggregate(node.kwargs, value)
     with torch.no_grad():
+        assert callable(node.target)
         return node.target(*arguments, **keywords)

@@ -144,6 +144,7 @@ def _image(program: ExportedProgram, constants: dict[fx.Node, torch.Tensor]) -> 
 def _arguments(node: fx.Node) -> dict[str, Any]:
     """Arguments by their schema's names, defaults filled in."""
     values = {}
+    assert isinstance(node.target, torch._ops.OpOverload)
     for position, argument in enumerate(node.target._schema.arguments):
         if position < len(node.args):
             values[argument.name] = node.args[position]

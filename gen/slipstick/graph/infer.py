@@ -5,8 +5,10 @@ is reached by some input within the input's interval.
 """
 
 from functools import singledispatch
+from typing import TypeVar
 
 import numpy as np
+import torch
 
 from slipstick.errors import SlipstickError
 from slipstick.graph.nodes import (
@@ -26,13 +28,17 @@ from slipstick.graph.tensor import INT64_SAFE_BITS, Tensor
 from slipstick.graph.window import Window
 
 
+Integers = TypeVar("Integers", np.ndarray, torch.Tensor)
+"""int64 values, whichever library holds them."""
+
+
 @singledispatch
 def infer(node: Node, *inputs: Tensor) -> Tensor:
     """The tensor that ``node`` makes of ``inputs``: shape, grid and proven intervals."""
     raise TypeError(f"Node must be a kind of the integer graph, not {type(node).__name__}")
 
 
-def divide_round(value: np.ndarray, shift: int, rounding: Rounding) -> np.ndarray:
+def divide_round(value: Integers, shift: int, rounding: Rounding) -> Integers:
     """``value / 2**shift`` to an integer. Works on int64 arrays and int64 torch tensors."""
     if shift == 0:
         return value

@@ -32,7 +32,7 @@ KINDS: dict[str, type[kinds.Node]] = {
 def save(graph: Graph, folder: Path) -> None:
     """Writes ``graph`` into ``folder``, which is made if missing. Same graph, same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     records = []
     for number, node in enumerate(graph.nodes):
         record: dict[str, Any] = {"node": type(node).__name__}

@@ -66,7 +66,8 @@ def _some(values: torch.Tensor, wanted: int) -> torch.Tensor:
 
 def _joined(parts: list[Observation], sizes: list[int]) -> Observation:
     """One observation of all batches, of ``sizes`` images each."""
-    total = sum(part.mean * size for part, size in zip(parts, sizes, strict=True))
+    weighted = [part.mean * size for part, size in zip(parts, sizes, strict=True)]
+    total = torch.stack(weighted).sum(dim=0)
     return Observation(
         torch.cat([part.samples for part in parts]),
         total / sum(sizes),

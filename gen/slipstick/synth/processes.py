@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from slipstick.errors import SlipstickError
+from slipstick.synth.contents import move_contents
 from slipstick.synth.hierarchy import Hierarchy
 
 POLL_SECONDS = 0.05
@@ -54,7 +55,7 @@ def run_tasks(
 def _start(hierarchy: Hierarchy, task: Task, folder: Path) -> subprocess.Popen[bytes]:
     folder.mkdir()
     own = hierarchy.sources[task.module] if task.blackboxes else hierarchy.verilog(task.module)
-    (folder / "design.v").write_text(own, encoding="utf-8")
+    (folder / "design.v").write_text(move_contents(own, folder), encoding="utf-8")
     stubs = "\n".join(hierarchy.sources[module] for module in task.blackboxes)
     (folder / "blackboxes.v").write_text(stubs, encoding="utf-8")
     with open(folder / "log", "wb") as log:
