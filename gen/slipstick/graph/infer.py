@@ -27,7 +27,6 @@ from slipstick.graph.nodes import (
 from slipstick.graph.tensor import INT64_SAFE_BITS, Tensor
 from slipstick.graph.window import Window
 
-
 Integers = TypeVar("Integers", np.ndarray, torch.Tensor)
 """int64 values, whichever library holds them."""
 
