@@ -1,5 +1,6 @@
 """Images for calibration: a file of the user's, or a stand-in."""
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,9 +36,10 @@ def load_frames(path: Path, shape: tuple[int, int, int]) -> Frames:
     """
     thing = f"File '{path}'"
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, since numpy leaves the file open where it is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, AttributeError) as error:
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise SlipstickError(
             thing, f"cannot be read as .npz ({error})", "write it with numpy.savez"
         ) from error
