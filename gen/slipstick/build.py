@@ -1,5 +1,6 @@
 """From a trained network to a build folder, and what can be done with one."""
 
+import contextlib
 import shutil
 import tempfile
 import warnings
@@ -126,6 +127,8 @@ def compile(
     report("Folding", 0.4)
     decided = plan(graph, _choices(settings))
     top = NameTable().legal(name or _default_name(model))
+    made = [parent for parent in folder.parents if not parent.exists()]
+    folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         modules = _emit(graph, decided, top, work, report)
@@ -140,6 +143,9 @@ def compile(
         _move_into_place(work, folder)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
+        for parent in made:
+            with contextlib.suppress(OSError):
+                parent.rmdir()
         raise
     report("Done", 1.0)
     return Build(folder)
@@ -158,9 +164,9 @@ def _fresh_folder(folder: Path) -> Path:
         kind = "is not empty" if folder.is_dir() else "is a file"
         raise SlipstickError(f"Folder '{folder}'", kind, "choose another -o or remove it")
     folder = folder.absolute()
+    nearest = next(parent for parent in folder.parents if parent.exists())
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryDirectory(dir=folder.parent).cleanup()
+        tempfile.TemporaryDirectory(dir=nearest).cleanup()
     except OSError as error:
         raise SlipstickError(
             f"Folder '{folder}'",
