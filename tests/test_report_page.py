@@ -117,7 +117,6 @@ def test_everything_is_there(full: Path) -> None:
         "Nothing here ran on Vivado or on a board",
         "2.1 ns",
         "Latency 1,900 cycles, 9.5 µs",
-        "865 measured",
         "simulated cycles at the assumed clock of 200 MHz",
     ):
         assert words in page.words, words

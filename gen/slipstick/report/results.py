@@ -19,7 +19,6 @@ class ComparedLayer(Result):
 
     instance: str
     mismatches: int
-    cycles_per_frame: float | None = None
 
 
 class Simulation(Result):
