@@ -256,6 +256,16 @@ def test_flatten_of_one_pixel_is_no_node():
     assert not any(isinstance(node, FloatFlatten) for node in graph.nodes)
 
 
+def test_a_result_that_nobody_reads_is_left_out():
+    class Auxiliary(nn.Module):
+        def forward(self, x):
+            _, indices = F.max_pool2d(F.relu(x), 2, return_indices=True)
+            return x + x, x.mean((2, 3)), indices
+
+    graph = compare(Calls(lambda m, x: m.aux(x)[1], aux=Auxiliary()))
+    assert graph.names == ("input", "stem", "aux.mean")
+
+
 def test_clamp_bounds():
     graph = compare(Calls(lambda m, x: F.relu6(x)))
     node = graph["clamp"] if "clamp" in graph.names else graph["relu6"]

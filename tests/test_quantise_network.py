@@ -295,7 +295,7 @@ def test_exploded_weights():
 
 def test_fused_chain_is_one_affine():
     module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU6(), nn.MaxPool2d(2))
-    _, graph, _ = lowered(module)
+    _, graph, _ = lowered(module, settings=config(bn_terms=2))
     assert [node.name for node in graph.nodes] == ["input", "0", "0.affine", "3"]
     affine = graph["0.affine"]
     assert affine.lo == 0

@@ -28,12 +28,22 @@ def import_program(program: ExportedProgram) -> FloatGraph:
     reader = _Reader(program)
     for node, name in _named_calls(program).items():
         reader.read(node, name)
-    graph = FloatGraph(tuple(reader.nodes), reader.output())
+    output = reader.output()
+    graph = FloatGraph(_needed(reader.nodes, output), output)
     if not any(isinstance(node, FloatMatmul) for node in graph.nodes):
         raise SlipstickError(
             "Model", "has no layer with weights", "export a network with at least one layer"
         )
     return graph
+
+
+def _needed(nodes: list[FloatNode], output: str) -> tuple[FloatNode, ...]:
+    """The input and the nodes that ``output`` depends on, in the same order."""
+    wanted = {INPUT, output}
+    for node in reversed(nodes):
+        if node.name in wanted:
+            wanted.update(node.inputs)
+    return tuple(node for node in nodes if node.name in wanted)
 
 
 def _functional(program: ExportedProgram) -> ExportedProgram:
