@@ -123,8 +123,9 @@ class WindowWalk:
         program = []
         for oy in range(rows):
             last = min(max(oy * sy - top + span, 0), self.height)
-            # A row that is released must have arrived, even if no window reads it.
-            present = max(last, released[oy + 1])
+            # A row that is released must have arrived, even if no window reads it; and no frame
+            # starts before its first row is there, even where windows read padding alone.
+            present = max(last, released[oy + 1], int(oy == 0))
             program.append((present - released[oy], released[oy + 1] - released[oy]))
         return tuple(program)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from streams import refuses, run_stream, to_words
 
@@ -51,7 +51,7 @@ def formats(draw, taps):
 
 
 def check_engine(engine, lanes, out_width, walk, seed, idle, stall):
-    """Three frames back to back; the last two must take exactly the interval."""
+    """Three frames back to back; the last of them must take exactly the interval."""
     source = lanes.source
     rng = np.random.default_rng(seed)
     words = walk.height * walk.width * walk.words
@@ -66,11 +66,15 @@ def check_engine(engine, lanes, out_width, walk, seed, idle, stall):
         seed=seed,
     )
     assert run.output == to_words(expected.reshape(-1, lanes.outputs), out_width)
-    if not idle and not stall:
+    interval = max(walk.cycles, words)
+    # A frame shorter than the pipeline waits for its own latency.
+    if not idle and not stall and interval >= 64:
         ends = run.cycles["o"][expected.shape[1] - 1 :: expected.shape[1]]
-        assert ends[2] - ends[1] == max(walk.cycles, words)
+        assert ends[2] - ends[1] == interval
 
 
+# Without shrinking: a failing engine would be built a thousand times.
+QUICK = settings(max_examples=25, phases=[Phase.explicit, Phase.generate])
 PAUSES = st.sampled_from([(0, 0), (0, 0), (0.3, 0.3), (0, 0.7), (0.7, 0)])
 
 
@@ -82,7 +86,7 @@ def summing(lanes, walk):
     )
 
 
-@settings(max_examples=25)
+@QUICK
 @given(walks(), st.data(), PAUSES, st.integers(0, 99))
 def test_l1_engine(walk, data, pauses, seed):
     source = data.draw(formats(walk.parallel_taps))
@@ -95,7 +99,7 @@ def test_l1_engine(walk, data, pauses, seed):
     check_engine(engine, lanes, total.width, walk, seed, *pauses)
 
 
-@settings(max_examples=25)
+@QUICK
 @given(walks(), st.data(), PAUSES, st.integers(0, 99))
 def test_shift_engine(walk, data, pauses, seed):
     source = data.draw(formats(walk.parallel_taps))
@@ -109,7 +113,7 @@ def test_shift_engine(walk, data, pauses, seed):
     check_engine(engine, lanes, total.width, walk, seed, *pauses)
 
 
-@settings(max_examples=20)
+@QUICK
 @given(walks(blocks=True), st.data(), PAUSES, st.integers(0, 99), st.sampled_from(["max", "sum"]))
 def test_pool_engine(walk, data, pauses, seed, kind):
     source = data.draw(formats(walk.parallel_taps))
@@ -128,7 +132,7 @@ def test_pool_engine(walk, data, pauses, seed, kind):
     check_engine(engine, lanes, total.width, walk, seed, *pauses)
 
 
-@settings(max_examples=25)
+@QUICK
 @given(st.data(), st.integers(1, 4), st.integers(0, 99), PAUSES)
 def test_affine_stage(data, lanes, seed, pauses):
     rng = np.random.default_rng(seed)
@@ -225,11 +229,11 @@ def test_ten_thousand_cycles_of_back_pressure():
 
 
 def test_parameters_are_checked():
-    with refuses(r"Parallel taps must be one of \(1, 3, 9\), not 2"):
+    with refuses("Parallel taps must be one of (1, 3, 9), not 2"):
         WindowWalk(5, 4, 1, (3, 3), (1, 1), (0, 0, 0, 0), (1, 1), 2, 2, 1, 2)
-    with refuses(r"Beats per block must divide 2, not 3"):
+    with refuses("Beats per block must divide 2, not 3"):
         WindowWalk(5, 4, 1, (3, 3), (1, 1), (0, 0, 0, 0), (1, 1), 3, 2, 1, 3)
-    with refuses(r"Weights must lie in \[0, 15\], not \[16, 16\]"):
+    with refuses("Weights must lie in [0, 15], not [16, 16]"):
         L1Lanes(LaneInput(1, 1, 4, False, 0, 15), np.full((1, 1, 1, 1), 16))
     with refuses("Count must be a positive integer, not 0"):
         Credits(0)
