@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from amaranth.hdl import Fragment
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from streams import refuses, run_stream, to_words
@@ -258,5 +259,5 @@ def test_reader_model_is_the_golden_models_unfold():
         for word in range(2)
     ]
     np.testing.assert_array_equal(steps, expected)
-    # The simulator wants every component elaborated.
-    with_reader.elaborate(None)
+    # Amaranth wants every component elaborated.
+    Fragment.get(with_reader, None)
