@@ -33,7 +33,7 @@ test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 test-all: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile explore
 
 # Types and imports are checked on the installed wheel: only there boards/, rtl_templates/ and
 # sim/ are part of the package.

@@ -19,7 +19,12 @@ PACKAGED = ("gen", "boards", "rtl_templates", "sim")
 """The folders whose content goes into the wheel."""
 
 # A drawn network may take seconds to elaborate; a fixed time limit would only measure the machine.
-hypothesis.settings.register_profile("slipstick", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("explore", deadline=None, print_blob=True)
+# The same examples in every run, so that a change is judged by what it changes; `make test-all`
+# explores others.
+hypothesis.settings.register_profile(
+    "slipstick", hypothesis.settings.get_profile("explore"), derandomize=True
+)
 hypothesis.settings.load_profile("slipstick")
 
 
