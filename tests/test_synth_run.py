@@ -1,6 +1,7 @@
 """Whole runs of Yosys on a build folder: counts, the gate, failures, and no rubbish left."""
 
 import json
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from synthetic_build import TOY, Names, write_build
 from slipstick.errors import SlipstickError
 from slipstick.synth import SynthesisResult, require_no_multipliers, synthesise
 from slipstick.synth.hierarchy import Hierarchy
-from slipstick.synth.processes import Task, run_tasks
+from slipstick.synth.processes import Task, _result, run_tasks
 
 MEMORY = """module {0}(clk, i__payload, i__valid, i__ready, o__payload, o__valid, o__ready);
   input clk; input [7:0] i__payload; input i__valid; output i__ready;
@@ -165,3 +166,14 @@ def test_interrupt_ends_the_workers_and_removes_their_files(tmp_path: Path, scra
 def test_jobs_must_be_positive(tmp_path: Path, jobs: int) -> None:
     with pytest.raises(ValueError, match=f"Jobs must be a positive integer, not {jobs}"):
         synthesise(tmp_path, jobs=jobs)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(-9, "killed by the system.*use fewer jobs"), (-15, "code -15")]
+)
+def test_worker_that_was_killed(tmp_path: Path, code: int, words: str) -> None:
+    (tmp_path / "log").write_text("Executing ABC9 pass\n")
+    process = subprocess.Popen(["sh", "-c", f"kill {code} $$"])
+    process.wait()
+    with pytest.raises(SlipstickError, match=rf"Module 'big': Yosys .*{words}"):
+        _result(Task("big"), process, tmp_path)

@@ -76,10 +76,10 @@ def _result(task: Task, process: subprocess.Popen[bytes], folder: Path) -> dict[
     if process.returncode == 0:
         result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         return result
-    if process.returncode < 0:
+    if process.returncode == -signal.SIGKILL:
         raise SlipstickError(
             f"Module '{task.module}'",
-            f"Yosys was ended by signal {-process.returncode}, probably for want of memory",
+            "Yosys was killed by the system, probably for want of memory",
             "use fewer jobs, or smaller folds (P, S, Q) for this layer",
         )
     log = (folder / "log").read_text(encoding="utf-8", errors="replace")
