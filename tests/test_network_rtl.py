@@ -102,6 +102,7 @@ def test_circuit_equals_golden_model(graph, data):
     assert got == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(graphs(layers=2, largest=9), st.integers(1, 100))
 def test_frames_follow_each_other_at_the_planned_interval(graph, lanes):
