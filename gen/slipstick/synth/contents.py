@@ -1,7 +1,8 @@
 """Moves the contents of memories from Verilog text into files for ``$readmemh``.
 
 Yosys's reader takes quadratic time over a block of single assignments, nearly a minute for the
-weights of a small linear layer, and a moment for the same contents in a file.
+weights of a small linear layer, and a moment for the same contents in a file. The counts stay but
+for abc's dependence on the order of cells: 1506 LUTs instead of 1495 for a layer of AdderNet-20.
 """
 
 import re
