@@ -13,7 +13,7 @@ from networks import frames_for, graphs
 from slipstick.elaborate import Network
 from slipstick.fold import FoldChoices, PinnedFold, Plan, plan
 from slipstick.graph import Graph, Window, run
-from slipstick.graph.nodes import Affine, Concat, Input, L1Matmul
+from slipstick.graph.nodes import Affine, Concat, Input, L1Matmul, ShiftMatmul
 from slipstick.streams import pack
 
 
@@ -146,6 +146,32 @@ def residual_graph() -> Graph:
         ),
         "concat",
     )
+
+
+def test_concatenation_regroups_its_branches_side_by_side():
+    """A branch that needs three cycles a pixel for its lanes does so while the others pass."""
+    rng = np.random.default_rng(2)
+
+    def shift(name: str, outputs: int) -> ShiftMatmul:
+        shape = (1, outputs, 3, 1, 1)
+        exponent, sign = rng.integers(0, 3, shape), rng.choice([-1, 1], shape)
+        bias = np.zeros(outputs, np.int64)
+        return ShiftMatmul(name, ("input",), exponent, sign, 0, bias, Window(), 1)
+
+    nodes = (
+        Input("input", (), (3, 18, 9), 4, 0, 15),
+        shift("a", 3),
+        shift("b", 3),
+        shift("c", 2),
+        Concat("concat", ("a", "b", "c"), (0, 0, 0)),
+    )
+    graph = Graph(nodes, "concat")
+    pinned = {"a": PinnedFold(3, 3), "b": PinnedFold(2, 3), "c": PinnedFold(2, 3)}
+    decided = plan(graph, FoldChoices(pinned=pinned))
+    assert decided.cycles == 3 * 18 * 9
+    got, expected, intervals = run_network(graph, decided, frames_for(graph, 4, 0), 0, 0, 0)
+    assert got == expected
+    assert max(intervals) <= decided.cycles * 1.02
 
 
 def test_branches_meet_without_a_stall():

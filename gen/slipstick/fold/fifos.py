@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from slipstick.graph import Graph, Tensor
+from slipstick.graph import Concat, Graph, Node, Tensor
 from slipstick.rtl_templates.window_reader import WindowWalk
 from slipstick.streams import Layout
 
@@ -52,7 +52,10 @@ def fifo_depths(
             needs[node.name] = _Needs(rows, max(s.pace for s in sources))
         lag = [lags[name] for name in node.inputs]
         depths[stage.nodes.instance] = tuple(
-            _depth(graph.tensors[name], layout, sources, index, lag, interval)
+            max(
+                _least(node, layout),
+                _depth(graph.tensors[name], layout, sources, index, lag, interval),
+            )
             for index, (name, layout) in enumerate(
                 zip(node.inputs, stage.input_layouts, strict=True)
             )
@@ -90,6 +93,15 @@ def _behind_window(walk: WindowWalk, source: _Needs) -> _Needs:
     return _Needs(rows, source.pace * walk.stride[0])
 
 
+def _least(node: Node, layout: Layout) -> int:
+    """Beats of the FIFO before an input, whatever the other branches need."""
+    if len(node.inputs) == 1:
+        return 0
+    # While a concatenation takes the others, a branch makes its next pixel: it may be slower
+    # than a beat a cycle where its lanes are regrouped.
+    return len(layout.beats) + 1 if isinstance(node, Concat) else MINIMUM
+
+
 def _depth(
     tensor: Tensor,
     layout: Layout,
@@ -113,4 +125,4 @@ def _depth(
     behind = max(lags) - lags[index]
     row_beats = tensor.shape[2] * len(layout.beats)
     passing = -(-behind * ENGINE_LATENCY * row_beats * len(own) // interval)
-    return max(MINIMUM, (waiting + behind) * row_beats + passing)
+    return (waiting + behind) * row_beats + passing

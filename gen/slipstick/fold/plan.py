@@ -16,7 +16,7 @@ from slipstick.fold.engine_fold import (
 from slipstick.fold.fifos import fifo_depths
 from slipstick.fold.layouts import passing_layouts
 from slipstick.fold.stages import StageNodes, stages_of
-from slipstick.graph import Concat, Flatten, Graph
+from slipstick.graph import Flatten, Graph
 from slipstick.rtl_templates.window_reader import WindowWalk
 from slipstick.streams import Layout, cycles_between
 
@@ -128,10 +128,8 @@ def _interval(graph: Graph, stages: list[Stage], layouts: Mapping[str, Layout]) 
         cycles.append(height * width * len(layout.beats))
     for stage in stages:
         _, height, width = graph.tensors[stage.nodes.inputs[0]].shape
-        each = [
+        cycles += [
             height * width * cycles_between(layouts[name], layout)
             for name, layout in zip(stage.nodes.inputs, stage.input_layouts, strict=True)
         ]
-        # A concatenation takes its inputs in turn, the others wait for each other.
-        cycles.append(sum(each) if isinstance(stage.nodes.node, Concat) else max(each))
     return max(cycles)
