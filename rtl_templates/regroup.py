@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -94,19 +94,23 @@ class Regroup(wiring.Component):
         counts = [len(runs) for runs in self._target.runs(self.run)]
         moved = Signal(name="gather_moved")
         index, last = _position(m, counts, moved, "gather")
-        slots: list[Value] = []
         for slot in range(max(counts)):
+            # Assigned in parts under a condition, the payload stays one vector in the Verilog.
+            field = self.o.payload[slot * len(run) : (slot + 1) * len(run)]
             if slot == max(counts) - 1:
-                slots.append(Mux(index == slot, run, 0))
+                with m.If(index == slot):
+                    m.d.comb += field.eq(run)
                 continue
             kept = Signal(len(run), name=f"kept_{slot}", reset_less=True)
             with m.If(moved & (index == slot)):
                 m.d.sync += kept.eq(run)
-            here = run if slot + 1 in counts else kept
-            later = Mux(index > slot, kept, 0) if min(counts) <= slot else kept
-            slots.append(Mux(index == slot, here, later))
+            may_end, may_be_beyond = slot + 1 in counts, min(counts) <= slot
+            with m.If(index > slot if may_be_beyond else Const(1)):
+                m.d.comb += field.eq(kept)
+            if may_end:
+                with m.If(index == slot):
+                    m.d.comb += field.eq(run)
         m.d.comb += [
-            self.o.payload.eq(Cat(slots)),
             self.o.valid.eq(valid & last),
             ready.eq(self.o.ready | ~last),
             moved.eq(valid & ready),

@@ -90,6 +90,6 @@ def _write(folder: Path, module: str) -> Path:
 def require_ports(module: Path, ports: tuple[str, ...]) -> None:
     """Raises `RuntimeError` unless the Verilog in file ``module`` has ``ports`` by these names."""
     header = module.read_text(encoding="utf-8").partition(";")[0]
-    missing = [port for port in ports if not re.search(rf"[(, ]{port}[,)]", header)]
+    missing = [port for port in ports if not re.search(rf"[(, ]{port}\s*[,)]", header)]
     if missing:
         raise RuntimeError(f"Module {module.stem} must have ports {missing}, has {header!r}")
