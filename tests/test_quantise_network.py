@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
+from slipstick.calibration import stand_in_frames
 from slipstick.config import Config, LayerOptions, QuantiseOptions
 from slipstick.errors import SlipstickError
 from slipstick.frontend import export_module, import_program, run_float
@@ -213,6 +214,13 @@ def test_vectors():
     source = import_program(export_module(AdderLinear(6, 3), torch.rand(2, 6)))
     graph = quantise(source, torch.rand(9, 6), Config())
     assert quantise_input(graph, torch.rand(4, 6)).shape == (4, 6, 1, 1)
+
+
+@pytest.mark.parametrize("sample", [None, torch.rand(2, 6)])
+def test_vectors_without_calibration_images(sample):
+    source = import_program(export_module(AdderLinear(6, 3), torch.rand(2, 6)))
+    frames = stand_in_frames(sample, source.input.shape)
+    assert quantise(source, frames.images, Config()).input.shape == (6, 1, 1)
 
 
 # Layers with weights

@@ -60,7 +60,8 @@ def _pad(x: torch.Tensor, window: Window, value: float = 0.0) -> torch.Tensor:
 @execute.register
 def _(node: FloatInput, images: torch.Tensor) -> torch.Tensor:
     expected = node.shape[:1] if node.vector else node.shape
-    if tuple(images.shape[1:]) != expected:
+    # A vector may come as (N, F, 1, 1) too, as every tensor of the graph.
+    if tuple(images.shape[1:]) not in (expected, node.shape):
         raise SlipstickError(
             "Images",
             f"the model takes shape {('N', *expected)}, found {tuple(images.shape)}",
