@@ -11,24 +11,23 @@ from slipstick.rtl_templates.arithmetic import delayed, field
 from slipstick.rtl_templates.credits import ROUND_TRIP, Credits
 from slipstick.rtl_templates.fifo import Fifo
 from slipstick.rtl_templates.lanes import LaneArray
+from slipstick.rtl_templates.row_ring import RowRing
 from slipstick.rtl_templates.stream import flat_stream
-from slipstick.rtl_templates.window_reader import WindowReader, WindowWalk
 
 
 class Engine(wiring.Component):
     """A convolution, a linear layer or a pool.
 
     The reader starts one step a cycle while rows and credits last; everything behind it runs
-    free. Initiation interval: ``walk.cycles``.
+    free. Initiation interval: ``reader.walk.cycles``.
 
     Parameters
     ----------
-    walk : order of reading.
+    reader : stores the input and says what each step reads.
     lanes : what a step computes.
     accumulate : how steps become an output beat.
     affine : what follows, or None where the totals are the output.
     out_width : bits of an output field.
-    outside : what a channel reads outside the image.
 
     Members
     -------
@@ -38,21 +37,19 @@ class Engine(wiring.Component):
 
     def __init__(
         self,
-        walk: WindowWalk,
+        reader: RowRing,
         lanes: LaneArray,
         accumulate: Accumulate,
         affine: Affine | None,
         out_width: int,
-        outside: int = 0,
     ) -> None:
-        self._reader = WindowReader(walk, lanes.source.word_bits, lanes.source.word_of(outside))
-        self._outside = outside
+        self._reader = reader
         self._lanes = lanes
         self._accumulate, self._affine = accumulate, affine
         self._out_width = out_width
         super().__init__(
             {
-                "i": In(flat_stream(self._reader.word_bits)),
+                "i": In(flat_stream(len(reader.i.payload))),
                 "o": Out(flat_stream(lanes.outputs * out_width)),
             }
         )
@@ -61,16 +58,14 @@ class Engine(wiring.Component):
     def latency(self) -> int:
         """Cycles from the last step of an output beat to the result FIFO."""
         behind = self._affine.latency if self._affine else 0
-        return WindowReader.LATENCY + self._lanes.latency + Accumulate.LATENCY + behind
+        return RowRing.LATENCY + self._lanes.latency + Accumulate.LATENCY + behind
 
     def model(self, frames: np.ndarray) -> np.ndarray:
         """Input words as integers ``(N, H*W*words, lanes)`` to outputs ``(N, beats, P)``."""
         walk = self._reader.walk
-        fill = np.full((1, self._lanes.source.lanes), self._outside)
         results = []
         for frame in frames:
-            # Index -1, a tap outside the image, picks the row that was appended.
-            sums = self._lanes.model(np.concatenate([frame, fill])[walk.reads])
+            sums = self._lanes.model(self._reader.gather(frame))
             totals = self._accumulate.model(
                 sums.reshape(-1, walk.steps_per_beat, self._lanes.outputs)
             )

@@ -34,11 +34,6 @@ class LaneInput:
         """Bits of one word."""
         return self.lanes * self.width
 
-    def word_of(self, value: int) -> int:
-        """The word in which every channel is ``value``."""
-        bits = value & ((1 << self.width) - 1)
-        return sum(bits << lane * self.width for lane in range(self.lanes))
-
     def value(self, words: Value, tap: int, lane: int) -> Bounded:
         """Channel ``lane`` of word ``tap``."""
         return Bounded(

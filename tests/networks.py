@@ -14,6 +14,7 @@ from slipstick.graph import (
     Graph,
     Input,
     L1Matmul,
+    Move,
     Node,
     Pool,
     ShiftMatmul,
@@ -110,6 +111,25 @@ class Builder:
         window = self.draw(windows(*self.tensors[source].shape[1:], kind))
         return self.add(Pool(self.name("pool_"), (source,), kind, window))
 
+    def move(self, source: str) -> str:
+        """Channels rotated, picked or in place, each shifted; often read by a 1x1 layer."""
+        tensor, draw = self.tensors[source], self.draw
+        channels = tensor.shape[0]
+        kind = draw(st.sampled_from(["in place", "rotated", "picked"]))
+        channel = np.arange(channels)
+        if kind == "rotated":
+            channel = np.roll(channel, draw(st.integers(1, channels)))
+        elif kind == "picked":
+            channel = self.random.integers(0, channels, draw(st.integers(1, channels + 1)))
+        reach = draw(st.integers(0, 3))
+        dy, dx = self.random.integers(-reach, reach + 1, (2, len(channel)))
+        boundary = draw(st.sampled_from(["zero", "address"]))
+        made = self.add(Move(self.name("move_"), (source,), channel, dy, dx, boundary))
+        if draw(st.booleans()):
+            return made
+        stride = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
+        return self.matmul(made, window=Window(stride=stride))
+
     def branches(self, source: str, outputs: tuple[int, int]) -> tuple[tuple[str, str], tuple]:
         """Two branches that start at ``source``, and the shifts to one grid."""
         a = self.matmul(source, outputs[0], SAME)
@@ -135,7 +155,7 @@ def graphs(draw: st.DrawFn, layers: int = 3, largest: int = 7) -> Graph:
     """A network of up to ``layers`` layers or blocks and perhaps a classifier."""
     builder = Builder(draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1))))
     current = builder.input(largest)
-    steps = [builder.matmul, builder.pool, builder.residual, builder.concat]
+    steps = [builder.matmul, builder.pool, builder.move, builder.residual, builder.concat]
     for step in draw(st.lists(st.sampled_from(steps), min_size=1, max_size=layers)):
         current = step(current)
     if draw(st.booleans()):

@@ -15,8 +15,10 @@ from slipstick.rtl_templates.engine import Engine
 from slipstick.rtl_templates.l1_lanes import L1Lanes
 from slipstick.rtl_templates.lanes import LaneInput
 from slipstick.rtl_templates.pool_lanes import PoolLanes
+from slipstick.rtl_templates.row_ring import ram_style
 from slipstick.rtl_templates.shift_lanes import ShiftLanes
-from slipstick.rtl_templates.window_reader import WindowReader, WindowWalk, ram_style
+from slipstick.rtl_templates.window_reader import WindowReader
+from slipstick.rtl_templates.window_walk import WindowWalk
 
 
 @st.composite
@@ -79,6 +81,11 @@ QUICK = settings(max_examples=25, phases=[Phase.explicit, Phase.generate])
 PAUSES = st.sampled_from([(0, 0), (0, 0), (0.3, 0.3), (0, 0.7), (0.7, 0)])
 
 
+def reader_of(walk, lanes, outside=0):
+    """The line buffer in front of ``lanes``."""
+    return WindowReader(walk, lanes.source.lanes, lanes.source.width, outside)
+
+
 def summing(lanes, walk):
     """Accumulators for whatever the lanes can give."""
     steps = walk.steps_per_beat
@@ -96,7 +103,7 @@ def test_l1_engine(walk, data, pauses, seed):
     weight = rng.integers(source.lo, source.hi + 1, (*shape, walk.parallel_taps, source.lanes))
     lanes = L1Lanes(source, weight)
     total = summing(lanes, walk)
-    engine = Engine(walk, lanes, total, None, total.width)
+    engine = Engine(reader_of(walk, lanes), lanes, total, None, total.width)
     check_engine(engine, lanes, total.width, walk, seed, *pauses)
 
 
@@ -110,7 +117,7 @@ def test_shift_engine(walk, data, pauses, seed):
     exponent = rng.integers(0, data.draw(st.integers(1, 17)), shape)
     lanes = ShiftLanes(source, exponent, rng.integers(-1, 2, shape))
     total = summing(lanes, walk)
-    engine = Engine(walk, lanes, total, None, total.width)
+    engine = Engine(reader_of(walk, lanes), lanes, total, None, total.width)
     check_engine(engine, lanes, total.width, walk, seed, *pauses)
 
 
@@ -129,7 +136,7 @@ def test_pool_engine(walk, data, pauses, seed, kind):
         kind,
     )
     outside = source.lo if kind == "max" else 0
-    engine = Engine(walk, lanes, total, None, total.width, outside)
+    engine = Engine(reader_of(walk, lanes, outside), lanes, total, None, total.width)
     check_engine(engine, lanes, total.width, walk, seed, *pauses)
 
 
@@ -199,7 +206,7 @@ def one_engine():
     weight = np.random.default_rng(3).integers(0, 256, (6, 2, 3, 2))
     lanes = L1Lanes(source, weight)
     total = summing(lanes, walk)
-    return Engine(walk, lanes, total, None, total.width), lanes, total.width, walk
+    return Engine(reader_of(walk, lanes), lanes, total, None, total.width), lanes, total.width, walk
 
 
 @pytest.mark.parametrize("reset_at", [7, 60, 131])
@@ -247,9 +254,9 @@ def test_small_memories_go_to_luts():
 
 def test_reader_model_is_the_golden_models_unfold():
     walk = WindowWalk(4, 3, 2, (2, 3), (2, 1), (1, 0, 1, 2), (1, 1), 6, 1, 2, 1)
-    with_reader = WindowReader(walk, 8, outside=7)
-    frame = np.arange(100, 124)[None]
-    steps = with_reader.model(frame)[0]
+    with_reader = WindowReader(walk, 1, 8, outside=7)
+    frame = np.arange(100, 124)[:, None]
+    steps = with_reader.gather(frame)[:, :, 0]
     image = np.full((5, 6, 2), 7)
     image[1:, 1:4] = frame.reshape(4, 3, 2)
     expected = [

@@ -25,6 +25,7 @@ from slipstick.graph import (
     Concat,
     Graph,
     L1Matmul,
+    Move,
     Node,
     Pool,
     ShiftMatmul,
@@ -103,7 +104,7 @@ def _stage(stage: Stage, modules: dict[str, str]) -> StageRecord:
         instance=nodes.instance,
         module=modules[nodes.instance],
         kind=kind_of(nodes.node),
-        nodes=tuple(node.name for node in (nodes.node, nodes.affine) if node),
+        nodes=tuple(node.name for node in nodes.members),
         inputs=nodes.inputs,
         output=nodes.output,
         fold=Fold(P=fold.outputs, S=fold.inputs, Q=fold.taps) if fold else None,
@@ -131,6 +132,11 @@ def _(node: L1Matmul) -> str:
 @kind_of.register
 def _(node: Pool) -> str:
     return f"{node.kind} pool"
+
+
+@kind_of.register
+def _(node: Move) -> str:
+    return "move"
 
 
 @kind_of.register

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slipstick.rtl_templates.window_reader import WindowWalk
+from slipstick.rtl_templates.window_walk import WindowWalk
 from slipstick.streams import PAD, Layout
 
 

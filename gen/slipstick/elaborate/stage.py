@@ -1,5 +1,6 @@
 """Builds the component of one stage from its nodes and its plan."""
 
+import math
 from functools import singledispatch
 
 import numpy as np
@@ -13,12 +14,14 @@ from slipstick.graph import (
     Concat,
     Graph,
     L1Matmul,
+    Move,
     Node,
     Pool,
     ShiftMatmul,
     Tensor,
 )
 from slipstick.graph import Affine as AffineNode
+from slipstick.graph.nodes import PoolKind
 from slipstick.rtl_templates.accumulate import Accumulate
 from slipstick.rtl_templates.add_stage import AddStage
 from slipstick.rtl_templates.affine import Affine, AffineConstants
@@ -28,8 +31,12 @@ from slipstick.rtl_templates.engine import Engine
 from slipstick.rtl_templates.join import AddStreams, Branch, ConcatStreams
 from slipstick.rtl_templates.l1_lanes import L1Lanes
 from slipstick.rtl_templates.lanes import LaneArray, LaneInput
+from slipstick.rtl_templates.moved_reader import MovedReader
+from slipstick.rtl_templates.moved_walk import MovedWalk
 from slipstick.rtl_templates.pool_lanes import PoolLanes
+from slipstick.rtl_templates.row_ring import RowRing
 from slipstick.rtl_templates.shift_lanes import ShiftLanes
+from slipstick.rtl_templates.window_reader import WindowReader
 
 
 @singledispatch
@@ -95,15 +102,24 @@ def _matmul(stage: Stage, graph: Graph, lanes: LaneArray, scale: int, offset: np
     accumulate = Accumulate(layout.lanes, lanes.sum_width, lanes.sum_lo < 0, lo, hi)
     affine = _affine(stage, graph, scale, offset, lo, hi)
     width = graph.tensors[stage.nodes.output].width
-    return Engine(stage.walk, lanes, accumulate, affine, width)
+    return Engine(_reader(stage, lanes), lanes, accumulate, affine, width)
+
+
+def _reader(stage: Stage, lanes: LaneArray, outside: int = 0) -> RowRing:
+    """The line buffer in front of ``lanes``."""
+    assert stage.walk is not None
+    if isinstance(stage.walk, MovedWalk):
+        return MovedReader(stage.walk, stage.input_layouts[0].lanes, lanes.source.width)
+    return WindowReader(stage.walk, lanes.source.lanes, lanes.source.width, outside)
 
 
 def _lane_input(stage: Stage, source: Tensor) -> LaneInput:
     """What the lanes read: a channel of ``source``, or 0 from a pad lane or a padded tap."""
     assert stage.walk is not None
+    assert stage.words is not None
     return LaneInput(
-        taps=stage.walk.parallel_taps,
-        lanes=stage.input_layouts[0].lanes,
+        taps=math.prod(stage.walk.parallel_kernel),
+        lanes=stage.words.lanes,
         width=source.width,
         signed=source.signed,
         lo=min(int(source.lo.min()), 0),
@@ -114,8 +130,9 @@ def _lane_input(stage: Stage, source: Tensor) -> LaneInput:
 @component.register
 def _(node: ShiftMatmul, stage: Stage, graph: Graph) -> Engine:
     (source,) = _sources(stage, graph)
-    words, layout, walk = stage.input_layouts[0], stage.output_layout, stage.walk
+    words, layout, walk = stage.words, stage.output_layout, stage.walk
     assert walk is not None
+    assert words is not None
     exponent, sign = (
         np.stack(
             [arrange_weights(term, walk, words, layout, node.groups) for term in table], axis=-1
@@ -130,13 +147,14 @@ def _(node: ShiftMatmul, stage: Stage, graph: Graph) -> Engine:
 @component.register
 def _(node: L1Matmul, stage: Stage, graph: Graph) -> Engine:
     (source,) = _sources(stage, graph)
-    walk, layout = stage.walk, stage.output_layout
+    walk, words, layout = stage.walk, stage.words, stage.output_layout
     assert walk is not None
+    assert words is not None
     taken = _lane_input(stage, source)
     # Lossless: what lies outside the input's interval adds the same to every distance.
     clipped = np.clip(node.weight, taken.lo, taken.hi)
     bias = node.bias - np.abs(node.weight - clipped).sum(axis=(1, 2, 3))
-    weight = arrange_weights(clipped, walk, stage.input_layouts[0], layout, node.groups)
+    weight = arrange_weights(clipped, walk, words, layout, node.groups)
     lanes = L1Lanes(taken, weight)
     offset = lanes.correction(walk.beats) + arrange_channels(bias, layout)
     return _matmul(stage, graph, lanes, -1, offset)
@@ -145,18 +163,28 @@ def _(node: L1Matmul, stage: Stage, graph: Graph) -> Engine:
 @component.register
 def _(node: Pool, stage: Stage, graph: Graph) -> Engine:
     (source,) = _sources(stage, graph)
-    assert stage.walk is not None
-    pooled = graph.tensors[node.name]
-    lanes = PoolLanes(_lane_input(stage, source), node.kind)
+    return _pooling(stage, graph, node.kind, int(source.lo.min()) if node.kind == "max" else 0)
+
+
+def _pooling(stage: Stage, graph: Graph, kind: PoolKind, outside: int) -> Engine:
+    """An engine without weights; ``outside`` is what it reads outside the image."""
+    (source,) = _sources(stage, graph)
+    pooled = graph.tensors[stage.nodes.node.name]
+    lanes = PoolLanes(_lane_input(stage, source), kind)
     lo, hi = min(int(pooled.lo.min()), 0), max(int(pooled.hi.max()), 0)
-    accumulate = Accumulate(lanes.outputs, lanes.sum_width, lanes.sum_lo < 0, lo, hi, node.kind)
-    outside = int(source.lo.min()) if node.kind == "max" else 0
+    accumulate = Accumulate(lanes.outputs, lanes.sum_width, lanes.sum_lo < 0, lo, hi, kind)
     affine = None
     if stage.nodes.affine or accumulate.width != pooled.width:
         offset = np.zeros(is_real(stage.output_layout).shape, np.int64)
         affine = _affine(stage, graph, 1, offset, lo, hi)
     width = graph.tensors[stage.nodes.output].width
-    return Engine(stage.walk, lanes, accumulate, affine, width, outside)
+    return Engine(_reader(stage, lanes, outside), lanes, accumulate, affine, width)
+
+
+@component.register
+def _(node: Move, stage: Stage, graph: Graph) -> Engine:
+    # A pool of one tap: what moves are the addresses.
+    return _pooling(stage, graph, "max", 0)
 
 
 @component.register

@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from slipstick.errors import SlipstickError
-from slipstick.fold.engine_fold import Fold, Shape, check_fold, fold_cycles, legal_folds, shape_of
+from slipstick.fold.engine_fold import (
+    Fold,
+    Shape,
+    check_fold,
+    fold_cycles,
+    legal_folds,
+    stage_shape,
+)
 from slipstick.fold.stages import StageNodes
 from slipstick.graph import Graph, Tensor
 
@@ -58,7 +65,7 @@ def balance(graph: Graph, stages: tuple[StageNodes, ...], choices: FoldChoices) 
     tables: dict[str, list[_Candidate]] = {}
     for stage in stages:
         source = graph.tensors[stage.inputs[0]]
-        shape = shape_of(stage.node, source)
+        shape = stage_shape(stage, graph.tensors)
         if shape is not None:
             pinned = choices.pinned.get(stage.node.name, PinnedFold())
             tables[stage.instance] = _candidates(shape, source, pinned)

@@ -1,11 +1,15 @@
 """The folds an engine can have, and what each means for words, beats and cycles."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import singledispatch
 
 from slipstick.errors import SlipstickError
-from slipstick.graph import L1Matmul, Node, Pool, ShiftMatmul, Tensor, Window
-from slipstick.rtl_templates.window_reader import WindowWalk
+from slipstick.fold.moves import lane_moves
+from slipstick.fold.stages import StageNodes
+from slipstick.graph import L1Matmul, Move, Node, Pool, ShiftMatmul, Tensor, Window
+from slipstick.rtl_templates.moved_walk import moved_walk
+from slipstick.rtl_templates.window_walk import WindowWalk
 from slipstick.streams import PAD, Layout
 
 
@@ -34,7 +38,13 @@ class Fold:
 class Shape:
     """What a layer with a window is to an engine.
 
-    A pool is a layer of as many groups as channels.
+    A pool, and a move that stands alone, is a layer of as many groups as channels.
+
+    Attributes
+    ----------
+    inputs, outputs : channels that the lanes read, and make.
+    stored : channels that the line buffer stores; others than ``inputs`` where ``move`` picks.
+    move : where the lanes find their channels, if not in place.
     """
 
     name: str
@@ -43,6 +53,8 @@ class Shape:
     inputs: int
     outputs: int
     terms: int
+    stored: int
+    move: Move | None = None
 
     @property
     def group_inputs(self) -> int:
@@ -64,18 +76,34 @@ def shape_of(node: Node, source: Tensor) -> Shape | None:
 @shape_of.register
 def _(node: ShiftMatmul, source: Tensor) -> Shape:
     terms, outputs = node.exponent.shape[:2]
-    return Shape(node.name, node.window, node.groups, source.shape[0], outputs, terms)
+    channels = source.shape[0]
+    return Shape(node.name, node.window, node.groups, channels, outputs, terms, channels)
 
 
 @shape_of.register
 def _(node: L1Matmul, source: Tensor) -> Shape:
-    return Shape(node.name, node.window, node.groups, source.shape[0], len(node.weight), 1)
+    channels = source.shape[0]
+    return Shape(node.name, node.window, node.groups, channels, len(node.weight), 1, channels)
 
 
 @shape_of.register
 def _(node: Pool, source: Tensor) -> Shape:
     channels = source.shape[0]
-    return Shape(node.name, node.window, channels, channels, channels, 0)
+    return Shape(node.name, node.window, channels, channels, channels, 0, channels)
+
+
+@shape_of.register
+def _(node: Move, source: Tensor) -> Shape:
+    channels = len(node.channel)
+    return Shape(node.name, Window(), channels, channels, channels, 0, source.shape[0], node)
+
+
+def stage_shape(stage: StageNodes, tensors: Mapping[str, Tensor]) -> Shape | None:
+    """What ``stage`` is to an engine, or None if it has no window."""
+    shape = shape_of(stage.node, tensors[stage.node.inputs[0]])
+    if shape is None or stage.move is None:
+        return shape
+    return replace(shape, stored=tensors[stage.inputs[0]].shape[0], move=stage.move)
 
 
 def check_fold(shape: Shape, fold: Fold) -> None:
@@ -108,14 +136,49 @@ def check_fold(shape: Shape, fold: Fold) -> None:
                 fold.inputs,
                 f"{shape.group_inputs}, the inputs of a group, where P spans groups",
             )
+    if shape.move is not None and not _reads_in_place(shape, fold):
+        letter = "P" if fold.outputs > shape.group_outputs else "S"
+        value = fold.outputs if letter == "P" else fold.inputs
+        raise refuse(
+            letter, value, f"such that '{shape.move.name}' takes each lane's channels from one lane"
+        )
 
 
 def _parallel_groups(shape: Shape, fold: Fold) -> int:
     return max(1, fold.outputs // shape.group_outputs) if shape.groups > 1 else 1
 
 
+def _reads_in_place(shape: Shape, fold: Fold) -> bool:
+    """Whether every lane finds its channels in one stored lane, so that they are addresses."""
+    assert shape.move is not None
+    words = read_layout(shape, fold)
+    try:
+        lane_moves(shape.move, words, Layout.natural(shape.stored, words.lanes)).banks  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+def read_layout(shape: Shape, fold: Fold) -> Layout:
+    """The words that the lanes read, where channels are stored in their order."""
+    if shape.groups == 1:
+        return Layout.natural(shape.inputs, fold.inputs)
+    parallel = _parallel_groups(shape, fold)
+    if parallel > 1:
+        return Layout.natural(shape.inputs, parallel * shape.group_inputs)
+    return Layout.natural(shape.inputs, fold.inputs, shape.group_inputs)
+
+
 def input_layout(shape: Shape, fold: Fold, source: Layout) -> Layout:
     """The layout in which the engine takes the stream that now has layout ``source``."""
+    if shape.move is not None:
+        if source.order != tuple(range(shape.stored)):
+            raise SlipstickError(
+                f"Layer '{shape.move.name}'",
+                "moves channels that pass in another order than their own",
+                "move channels of an image, before it is flattened",
+            )
+        return chunked(source, read_layout(shape, fold).lanes)
     if shape.groups == 1:
         return chunked(source, fold.inputs)
     parallel = _parallel_groups(shape, fold)
@@ -156,8 +219,15 @@ def output_layout(shape: Shape, fold: Fold, words: Layout) -> Layout:
     )
 
 
-def walk_of(shape: Shape, fold: Fold, source: Tensor, words: Layout, outputs: Layout) -> WindowWalk:
-    """The order in which the engine reads its input."""
+def words_of(shape: Shape, fold: Fold, taken: Layout) -> Layout:
+    """The words that the lanes of an engine read, whose input has layout ``taken``."""
+    return taken if shape.move is None else read_layout(shape, fold)
+
+
+def walk_of(
+    shape: Shape, fold: Fold, source: Tensor, taken: Layout, words: Layout, outputs: Layout
+) -> WindowWalk:
+    """The order in which the engine reads its input, stored in layout ``taken``."""
     if shape.groups == 1:
         words_per_beat, beats_per_block = len(words.beats), len(outputs.beats)
     elif _parallel_groups(shape, fold) > 1:
@@ -166,10 +236,22 @@ def walk_of(shape: Shape, fold: Fold, source: Tensor, words: Layout, outputs: La
         words_per_beat = len(words.beats) // shape.groups
         beats_per_block = len(outputs.beats) // shape.groups
     window = shape.window
+    if shape.move is not None:
+        return moved_walk(
+            height=source.shape[1],
+            width=source.shape[2],
+            words=len(taken.beats),
+            stride=window.stride,
+            beats=len(outputs.beats),
+            words_per_beat=words_per_beat,
+            beats_per_block=beats_per_block,
+            moves=lane_moves(shape.move, words, taken),
+            boundary=shape.move.boundary,
+        )
     return WindowWalk(
         height=source.shape[1],
         width=source.shape[2],
-        words=len(words.beats),
+        words=len(taken.beats),
         kernel=window.kernel,
         stride=window.stride,
         padding=window.padding,
@@ -187,6 +269,8 @@ def fold_cycles(shape: Shape, fold: Fold, source: Tensor) -> int:
     parallel = _parallel_groups(shape, fold)
     blocks = -(-shape.groups // parallel)
     words = blocks * -(-shape.group_inputs // fold.inputs)
+    if shape.move is not None:
+        words = -(-shape.stored // read_layout(shape, fold).lanes)
     beats = blocks if parallel > 1 else shape.groups * -(-shape.group_outputs // fold.outputs)
     steps = -(-shape.group_inputs // fold.inputs) * (shape.window.taps // fold.taps)
     return max(height * width * beats * steps, source.shape[1] * source.shape[2] * words)

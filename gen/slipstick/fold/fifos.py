@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slipstick.graph import Concat, Graph, Node, Tensor
-from slipstick.rtl_templates.window_reader import WindowWalk
+from slipstick.rtl_templates.window_walk import WindowWalk
 from slipstick.streams import Layout
 
 if TYPE_CHECKING:

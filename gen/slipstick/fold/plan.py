@@ -10,14 +10,15 @@ from slipstick.fold.engine_fold import (
     fold_cycles,
     input_layout,
     output_layout,
-    shape_of,
+    stage_shape,
     walk_of,
+    words_of,
 )
 from slipstick.fold.fifos import fifo_depths
 from slipstick.fold.layouts import passing_layouts
 from slipstick.fold.stages import StageNodes, stages_of
 from slipstick.graph import Flatten, Graph
-from slipstick.rtl_templates.window_reader import WindowWalk
+from slipstick.rtl_templates.window_walk import WindowWalk
 from slipstick.streams import Layout, cycles_between
 
 
@@ -28,7 +29,7 @@ class Stage:
     Attributes
     ----------
     nodes : what it computes, and its name in hardware.
-    fold, walk : of an engine, else None.
+    fold, walk, words : of an engine, else None; ``words`` are those that its lanes read.
     input_layouts : how it takes each of its inputs.
     output_layout : how its output passes.
     cycles : initiation interval of a frame.
@@ -38,6 +39,7 @@ class Stage:
     nodes: StageNodes
     fold: Fold | None
     walk: WindowWalk | None
+    words: Layout | None
     input_layouts: tuple[Layout, ...]
     output_layout: Layout
     cycles: int
@@ -94,7 +96,7 @@ def _first_lanes(graph: Graph, stages: tuple[StageNodes, ...], folds: Mapping[st
     for stage in stages:
         fold = folds.get(stage.instance)
         if graph.input.name in stage.inputs and fold:
-            shape = shape_of(stage.node, graph.tensors[graph.input.name])
+            shape = stage_shape(stage, graph.tensors)
             assert shape is not None
             spans = shape.groups > 1 and fold.outputs > shape.group_outputs
             return fold.inputs * (fold.outputs // shape.group_outputs if spans else 1)
@@ -106,18 +108,19 @@ def _decide(
 ) -> Stage:
     sources = [layouts[name] for name in stage.inputs]
     tensor = graph.tensors[stage.inputs[0]]
-    shape = shape_of(stage.node, tensor)
+    shape = stage_shape(stage, graph.tensors)
     if shape is None:
         inputs, output = passing_layouts(stage.node, sources, graph.tensors)
         pixels = tensor.shape[1] * tensor.shape[2]
         beats = max(len(output.beats), *(len(layout.beats) for layout in inputs))
-        return Stage(stage, None, None, inputs, output, pixels * beats, ())
+        return Stage(stage, None, None, None, inputs, output, pixels * beats, ())
     fold = folds[stage.instance]
-    words = input_layout(shape, fold, sources[0])
+    taken = input_layout(shape, fold, sources[0])
+    words = words_of(shape, fold, taken)
     output = output_layout(shape, fold, words)
-    walk = walk_of(shape, fold, tensor, words, output)
+    walk = walk_of(shape, fold, tensor, taken, words, output)
     cycles = max(walk.cycles, fold_cycles(shape, fold, tensor))
-    return Stage(stage, fold, walk, (words,), output, cycles, ())
+    return Stage(stage, fold, walk, words, (taken,), output, cycles, ())
 
 
 def _interval(graph: Graph, stages: list[Stage], layouts: Mapping[str, Layout]) -> int:

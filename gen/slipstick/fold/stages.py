@@ -11,6 +11,7 @@ from slipstick.graph import (
     Graph,
     Input,
     L1Matmul,
+    Move,
     Node,
     Pool,
     ShiftMatmul,
@@ -32,17 +33,19 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True)
 class StageNodes:
-    """One stage: a node, and the affine that alone reads it.
+    """One stage: a node, the move that it alone reads, and the affine that alone reads it.
 
     Attributes
     ----------
     instance : name in the hardware.
+    move : where the node's one tap finds each channel, if that is part of the stage.
     node : what it computes.
     affine : what requantises it, if that is part of the stage.
     inputs : tensors it reads, flattens looked through.
     """
 
     instance: str
+    move: Move | None
     node: Node
     affine: Affine | None
     inputs: tuple[str, ...]
@@ -51,6 +54,23 @@ class StageNodes:
     def output(self) -> str:
         """The tensor that leaves the stage."""
         return (self.affine or self.node).name
+
+    @property
+    def members(self) -> tuple[Node, ...]:
+        """The nodes it implements, in their order."""
+        return tuple(node for node in (self.move, self.node, self.affine) if node)
+
+
+@singledispatch
+def takes_move(node: Node) -> bool:
+    """Whether a stage of ``node`` can read moved channels where they lie: it has one tap."""
+    return False
+
+
+@takes_move.register(ShiftMatmul)
+@takes_move.register(L1Matmul)
+def _(node: ShiftMatmul | L1Matmul) -> bool:
+    return node.window.taps == 1 and not node.window.pads
 
 
 @singledispatch
@@ -63,6 +83,7 @@ def takes_affine(node: Node) -> bool:
 @takes_affine.register(L1Matmul)
 @takes_affine.register(Pool)
 @takes_affine.register(Add)
+@takes_affine.register(Move)
 def _(node: Node) -> bool:
     return True
 
@@ -73,13 +94,33 @@ def stages_of(graph: Graph) -> tuple[StageNodes, ...]:
     fused: set[str] = set()
     names = NameTable()
     for node in graph.nodes:
-        if isinstance(node, (Input, Flatten)) or node.name in fused:
+        if (
+            isinstance(node, (Input, Flatten))
+            or node.name in fused
+            or _is_read_in_place(graph, node)
+        ):
             continue
+        move = _move_before(graph, node)
         affine = _affine_behind(graph, node) if takes_affine(node) else None
         if affine:
             fused.add(affine.name)
-        stages.append(StageNodes(names.legal(node.name), node, affine, node.inputs))
+        inputs = move.inputs if move else node.inputs
+        stages.append(StageNodes(names.legal(node.name), move, node, affine, inputs))
     return tuple(stages)
+
+
+def _is_read_in_place(graph: Graph, node: Node) -> bool:
+    """Whether ``node`` is a move that is part of its only reader's stage."""
+    readers = graph.consumers(node.name)
+    alone = len(readers) == 1 and node.name != graph.output
+    return isinstance(node, Move) and alone and takes_move(readers[0])
+
+
+def _move_before(graph: Graph, node: Node) -> Move | None:
+    if len(node.inputs) != 1:
+        return None
+    source = graph[node.inputs[0]]
+    return source if isinstance(source, Move) and _is_read_in_place(graph, source) else None
 
 
 def _affine_behind(graph: Graph, node: Node) -> Affine | None:

@@ -20,6 +20,7 @@ from slipstick.graph.nodes import (
     Flatten,
     Input,
     L1Matmul,
+    Move,
     Node,
     Pool,
     ShiftMatmul,
@@ -147,6 +148,32 @@ def _(node: Pool, x: torch.Tensor) -> torch.Tensor:
                 result = torch.maximum(result, tap) if node.kind == "max" else result + tap
     assert result is not None
     return result
+
+
+@execute.register
+def _(node: Move, x: torch.Tensor) -> torch.Tensor:
+    result = x.new_zeros((len(x), len(node.channel), *x.shape[2:]))
+    for dy, dx in {*zip(node.dy.tolist(), node.dx.tolist(), strict=True)}:
+        moved = torch.from_numpy((node.dy == dy) & (node.dx == dx))
+        picked = x[:, torch.from_numpy(node.channel)[moved]]
+        displace = _along_rows if node.boundary == "address" else _in_image
+        result[:, moved] = displace(picked, dy, dx)
+    return result
+
+
+def _in_image(x: torch.Tensor, dy: int, dx: int) -> torch.Tensor:
+    """``x[..., h + dy, w + dx]``, 0 outside."""
+    height, width = x.shape[2:]
+    dy, dx = (max(-size, min(step, size)) for step, size in ((dy, height), (dx, width)))
+    padded = F.pad(x, (max(-dx, 0), max(dx, 0), max(-dy, 0), max(dy, 0)))
+    top, left = max(dy, 0), max(dx, 0)
+    return padded[:, :, top : top + height, left : left + width]
+
+
+def _along_rows(x: torch.Tensor, dy: int, dx: int) -> torch.Tensor:
+    """The flat map ``dy * W + dx`` places further on, 0 beyond its ends."""
+    flat = x.flatten(2)[:, :, None]
+    return _in_image(flat, 0, dy * x.shape[3] + dx).reshape(x.shape)
 
 
 @execute.register

@@ -19,6 +19,7 @@ from slipstick.graph.nodes import (
     Flatten,
     Input,
     L1Matmul,
+    Move,
     Node,
     Pool,
     Rounding,
@@ -190,6 +191,20 @@ def _(node: Pool, source: Tensor) -> Tensor:
     lo, hi = tap_interval(source, node.window)
     taps = node.window.taps
     return Tensor(node.name, shape, source.frac, lo * taps, hi * taps)
+
+
+@infer.register
+def _(node: Move, source: Tensor) -> Tensor:
+    lo, hi = source.lo[node.channel], source.hi[node.channel]
+    # A moved channel can read outside the image, where there is 0.
+    moved = (node.dy != 0) | (node.dx != 0)
+    return Tensor(
+        node.name,
+        (len(node.channel), *source.shape[1:]),
+        source.frac,
+        np.where(moved, np.minimum(lo, 0), lo),
+        np.where(moved, np.maximum(hi, 0), hi),
+    )
 
 
 @infer.register

@@ -13,6 +13,7 @@ from slipstick.graph.window import Window
 
 Rounding = Literal["half_up", "floor", "half_even"]
 PoolKind = Literal["max", "sum"]
+Boundary = Literal["zero", "address"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +136,27 @@ class Pool(Node):
 
     kind: PoolKind
     window: Window
+
+
+@dataclass(frozen=True, eq=False)
+class Move(Node):
+    """``y[c, h, w] = x[channel[c], h + dy[c], w + dx[c]]``: a move of values, never a sum.
+
+    A spatial shift (CVPR 2018, SSL), an address shift, a rotation, a shuffle or a slice of
+    channels. In hardware it is an address.
+
+    Attributes
+    ----------
+    channel, dy, dx : int64 ``(C',)``.
+    boundary : what is read outside the image: ``"zero"`` reads 0; ``"address"`` (AddressNet,
+        WACV 2019) goes on along the channel's rows in memory, so that a column too far is the
+        neighbouring row's, and reads 0 only before the first and behind the last pixel.
+    """
+
+    channel: np.ndarray
+    dy: np.ndarray
+    dx: np.ndarray
+    boundary: Boundary = "zero"
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,7 @@ KINDS: dict[str, type[kinds.Node]] = {
         kinds.Add,
         kinds.Concat,
         kinds.Pool,
+        kinds.Move,
         kinds.Flatten,
         kinds.Argmax,
     )

@@ -1,0 +1,174 @@
+"""A ring of rows in RAM, and the pointer that walks over it."""
+
+from abc import abstractmethod
+
+import numpy as np
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from slipstick.rtl_templates.arithmetic import delayed
+from slipstick.rtl_templates.rom import rom_lookup
+from slipstick.rtl_templates.stream import flat_stream
+from slipstick.rtl_templates.window_walk import WindowWalk
+
+LUTS_PER_BLOCK = 100
+"""LUTs that are worth half a block RAM: a quarter of their ratio on a 7-series part."""
+
+
+def ram_style(width: int, depth: int) -> str:
+    """``"distributed"`` where a RAM takes few LUTs for the block RAMs it would leave empty."""
+    luts = -(-depth // 64) * width * 4 // 3
+    blocks = -(-width // 36) * -(-depth // 512)
+    return "distributed" if luts <= LUTS_PER_BLOCK * blocks else "block"
+
+
+class RowRing(wiring.Component):
+    """Stores a stream of pixels and replays it step by step, as a `WindowWalk` says.
+
+    A ring of rows in RAM. Frames follow each other in it without a gap, so that the rows of
+    the next frame arrive while the last windows of this one are read. What a step reads,
+    relative to the pointer, is up to the kind of reader.
+
+    Parameters
+    ----------
+    walk : the order of reading.
+    in_bits, out_bits : bits of a stored word, and of what a step reads.
+
+    Members
+    -------
+    i : stream of pixels, ``words`` beats each.
+    i_go : the step at the head may start an output beat; looked at on first steps only.
+    o_starts : a first step starts in this cycle.
+    o_ahead : `o_valid`, two cycles early.
+    o_valid, o_first, o_last : a step; whether it is the first or last of its output beat.
+    o_words : what it reads.
+
+    Latency: 4 cycles from the start of a step to `o_valid`.
+    """
+
+    LATENCY = 4
+
+    def __init__(self, walk: WindowWalk, in_bits: int, out_bits: int) -> None:
+        self.walk = walk
+        super().__init__(
+            {
+                "i": In(flat_stream(in_bits)),
+                "i_go": In(1),
+                "o_starts": Out(1),
+                "o_ahead": Out(1),
+                "o_valid": Out(1),
+                "o_first": Out(1),
+                "o_last": Out(1),
+                "o_words": Out(out_bits),
+            }
+        )
+
+    @abstractmethod
+    def gather(self, frame: np.ndarray) -> np.ndarray:
+        """The integer model: a frame ``(H*W*words, lanes)`` to ``(cycles, taps, lanes)``."""
+
+    @abstractmethod
+    def _read(
+        self,
+        m: Module,
+        counters: dict[str, Signal],
+        pointer_step: tuple[Signal, Signal, Signal],
+    ) -> None:
+        """Memory, addresses and masks: from the loops' counters to `o_words`."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        go = Signal()
+        counters, wraps = self._loops(m, go)
+        self._rows(m, go, counters, wraps)
+        self._read(m, counters, self._pointer_step(m, go, wraps))
+        self._flags(m, go, wraps)
+        return m
+
+    def _loops(self, m: Module, go: Signal) -> tuple[dict[str, Signal], dict[str, Signal]]:
+        """The nested counters; ``wraps[loop]`` says that all loops inside ``loop`` wrap."""
+        counters, wraps = {}, {}
+        inner = Const(1)
+        for loop, count, _ in self.walk.address_steps()[1]:
+            wraps[loop] = Signal(name=f"{loop}_steps")
+            m.d.comb += wraps[loop].eq(inner)
+            if count < 2:
+                continue
+            counters[loop] = counter = Signal(range(count), name=loop)
+            at_end = counter == count - 1
+            with m.If(go & wraps[loop]):
+                m.d.sync += counter.eq(Mux(at_end, 0, counter + 1))
+            inner = wraps[loop] & at_end
+        return counters, wraps
+
+    def _rows(
+        self, m: Module, go: Signal, counters: dict[str, Signal], wraps: dict[str, Signal]
+    ) -> None:
+        """Counts rows in, rows out, and decides when a step may start and a beat may enter."""
+        walk = self.walk
+        row = counters.get("oy", Const(0))
+        needs, releases = zip(*walk.row_program, strict=True)
+        bits = walk.ring_rows.bit_length()
+        need = rom_lookup(m, row, needs, bits, "need")
+        release = rom_lookup(m, row, releases, bits, "release")
+
+        line_beats = walk.width * walk.words
+        column = Signal(range(line_beats), name="write_column")
+        taken = Signal()
+        row_in = Signal()
+        m.d.comb += [
+            taken.eq(self.i.valid & self.i.ready),
+            row_in.eq(taken & (column == line_beats - 1)),
+        ]
+        with m.If(taken):
+            m.d.sync += column.eq(Mux(row_in, 0, column + 1))
+
+        row_out = Signal(bits)
+        m.d.comb += row_out.eq(Mux(go & wraps["oy"], release, 0))
+        present = Signal(range(walk.ring_rows + 1))
+        m.d.sync += present.eq(present + row_in - row_out)
+        # A slot may be overwritten only after the reads under way have left the memory.
+        row_free = delayed(m, row_out, 3, "row_free", reset_less=False)
+        occupied = Signal(range(walk.ring_rows + 1))
+        m.d.sync += occupied.eq(occupied + row_in - row_free)
+
+        starts = self._first(m, counters)
+        m.d.comb += [
+            self.i.ready.eq(occupied != walk.ring_rows),
+            go.eq((present >= need) & (self.i_go | ~starts)),
+            self.o_starts.eq(go & starts),
+        ]
+
+    def _first(self, m: Module, counters: dict[str, Signal]) -> Signal:
+        first = Signal(name="first")
+        inner = [counters[loop] for loop in ("word", "kx", "ky") if loop in counters]
+        m.d.comb += first.eq(~Cat(inner).any() if inner else 1)
+        return first
+
+    def _flags(self, m: Module, go: Signal, wraps: dict[str, Signal]) -> None:
+        valid = delayed(m, go, self.LATENCY - 2, "valid", reset_less=False)
+        first = Signal(name="starts")
+        m.d.comb += [first.eq(self.o_starts), self.o_ahead.eq(valid)]
+        last = Signal(name="ends")
+        m.d.comb += last.eq(go & wraps["beat"])
+        m.d.comb += [
+            self.o_valid.eq(delayed(m, valid, 2, "valid_late", reset_less=False)),
+            self.o_first.eq(delayed(m, first, self.LATENCY, "first")),
+            self.o_last.eq(delayed(m, last, self.LATENCY, "last", reset_less=False)),
+        ]
+
+    def _pointer_step(
+        self, m: Module, go: Signal, wraps: dict[str, Signal]
+    ) -> tuple[Signal, Signal, Signal]:
+        """The step of this cycle's advance, with and without the wrap of the ring."""
+        depth = self.walk.depth
+        step = Signal(range(depth), name="step")
+        wrapped_step = Signal(depth.bit_length() + 1, name="wrapped_step")
+        valid = Signal(name="step_valid")
+        m.d.sync += valid.eq(go)
+        for loop, _, distance in self.walk.address_steps()[1]:
+            # Outer loops come later and override: the outermost that advances decides.
+            with m.If(wraps[loop]):
+                m.d.sync += [step.eq(distance), wrapped_step.eq(distance - depth)]
+        return valid, step, wrapped_step
