@@ -2,14 +2,28 @@
 
 from slipstick.nn.adder import AdderConv2d, AdderLinear
 from slipstick.nn.convert import convert
+from slipstick.nn.moves import (
+    AddressShift,
+    ChannelShift,
+    FiveDirectionShift,
+    GroupedShift,
+    QuarterRotate,
+    SparseShift,
+)
 from slipstick.nn.quantisers import shift_weight_ps, shift_weight_q
 from slipstick.nn.shift import ShiftConv2d, ShiftLinear
 
 __all__ = [
     "AdderConv2d",
     "AdderLinear",
+    "AddressShift",
+    "ChannelShift",
+    "FiveDirectionShift",
+    "GroupedShift",
+    "QuarterRotate",
     "ShiftConv2d",
     "ShiftLinear",
+    "SparseShift",
     "convert",
     "shift_weight_ps",
     "shift_weight_q",
