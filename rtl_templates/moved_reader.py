@@ -42,13 +42,7 @@ class MovedReader(RowRing):
         padded = np.concatenate([frame, fill])
         return padded[self._moved.reads, np.maximum(self._moved.moves.banks, 0)]
 
-    def _read(
-        self,
-        m: Module,
-        counters: dict[str, Signal],
-        pointer_step: tuple[Signal, Signal, Signal],
-    ) -> None:
-        pointer = self._pointer(m, *pointer_step[:2])
+    def _read(self, m: Module, counters: dict[str, Signal], pointer: Signal) -> None:
         masks = self._masks(m, counters)
         columns = [tuple(column) for column in self._moved.offsets.T.tolist()]
         groups: dict[tuple[int, ...], list[int]] = {}
@@ -57,33 +51,22 @@ class MovedReader(RowRing):
                 groups.setdefault(columns[lane], []).append(lane)
         write = self._write_address(m)
         for number, (column, lanes) in enumerate(groups.items()):
-            distance = self._by_word(m, counters, column, len(pointer), f"distance_{number}")
-            address = self._address(m, pointer, distance, f"address_{number}")
+            distance = self._distance(m, counters, column, f"distance_{number}")
+            address = self._address(m, pointer, *distance, f"address_{number}")
             self._memory(m, write, address, lanes, masks, f"rows_{number}")
 
-    def _pointer(self, m: Module, valid: Signal, step: Signal) -> Signal:
-        """The pointer of the step whose ``valid`` it is; wraps since the depth is 2**n."""
-        walk = self._moved
-        pointer = Signal(range(walk.depth), init=walk.address_steps()[0], name="pointer")
-        with m.If(valid):
-            m.d.sync += pointer.eq((pointer + step)[: len(pointer)])
-        return pointer
-
-    def _address(self, m: Module, pointer: Signal, distance: Value, name: str) -> Signal:
-        """A lane's address, 2 cycles after the start of the step."""
-        later = Signal(len(pointer), name=f"{name}_distance")
-        address = Signal(len(pointer), name=name)
-        m.d.sync += [
-            later.eq(distance),
-            address.eq((pointer + later)[: len(pointer)]),
-        ]
-        return address
-
-    def _write_address(self, m: Module) -> Signal:
-        pointer = Signal(range(self._moved.depth), name="write_pointer")
-        with m.If(self.i.valid & self.i.ready):
-            m.d.sync += pointer.eq((pointer + 1)[: len(pointer)])
-        return pointer
+    def _distance(
+        self, m: Module, counters: dict[str, Signal], column: Sequence[int], name: str
+    ) -> tuple[Value, Value]:
+        """The distance of a step's word, and that minus the ring's depth, a cycle later."""
+        depth = self._moved.depth
+        if len(set(column)) == 1:
+            return Const(column[0]), Const(column[0] - depth)
+        distance = Signal(range(depth), name=name, reset_less=True)
+        wrapped = Signal(range(-depth, 0), name=f"{name}_wrapped", reset_less=True)
+        found = self._by_word(m, counters, column, len(distance), f"{name}_now")
+        m.d.sync += [distance.eq(found), wrapped.eq(found - depth)]
+        return distance, wrapped
 
     def _memory(
         self,

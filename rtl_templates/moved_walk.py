@@ -86,12 +86,6 @@ class MovedWalk(WindowWalk):
             raise ValueError(f"Moves must be those of {wanted} words, not {len(self.moves.lane)}")
         self.moves.banks  # noqa: B018  raises where a lane would need several
 
-    @cached_property
-    def depth(self) -> int:
-        """Words of the ring: a power of two, so that addresses wrap for nothing."""
-        least = self.ring_rows * self.width * self.words
-        return max(2, 1 << (least - 1).bit_length())
-
     @property
     def parallel_kernel(self) -> tuple[int, int]:
         """One tap a lane, whatever rows the lanes' taps lie in."""

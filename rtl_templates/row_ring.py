@@ -3,7 +3,7 @@
 from abc import abstractmethod
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,10 +16,14 @@ LUTS_PER_BLOCK = 100
 """LUTs that are worth half a block RAM: a quarter of their ratio on a 7-series part."""
 
 
+ASPECTS = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
+"""Widths and depths that half a block RAM can have."""
+
+
 def ram_style(width: int, depth: int) -> str:
     """``"distributed"`` where a RAM takes few LUTs for the block RAMs it would leave empty."""
     luts = -(-depth // 64) * width * 4 // 3
-    blocks = -(-width // 36) * -(-depth // 512)
+    blocks = min(-(-width // wide) * -(-depth // deep) for wide, deep in ASPECTS)
     return "distributed" if luts <= LUTS_PER_BLOCK * blocks else "block"
 
 
@@ -69,12 +73,7 @@ class RowRing(wiring.Component):
         """The integer model: a frame ``(H*W*words, lanes)`` to ``(cycles, taps, lanes)``."""
 
     @abstractmethod
-    def _read(
-        self,
-        m: Module,
-        counters: dict[str, Signal],
-        pointer_step: tuple[Signal, Signal, Signal],
-    ) -> None:
+    def _read(self, m: Module, counters: dict[str, Signal], pointer: Signal) -> None:
         """Memory, addresses and masks: from the loops' counters to `o_words`."""
 
     def elaborate(self, platform: object) -> Module:
@@ -82,7 +81,7 @@ class RowRing(wiring.Component):
         go = Signal()
         counters, wraps = self._loops(m, go)
         self._rows(m, go, counters, wraps)
-        self._read(m, counters, self._pointer_step(m, go, wraps))
+        self._read(m, counters, self._pointer(m, *self._pointer_step(m, go, wraps)))
         self._flags(m, go, wraps)
         return m
 
@@ -172,3 +171,36 @@ class RowRing(wiring.Component):
             with m.If(wraps[loop]):
                 m.d.sync += [step.eq(distance), wrapped_step.eq(distance - depth)]
         return valid, step, wrapped_step
+
+    def _pointer(self, m: Module, valid: Signal, step: Signal, wrapped_step: Signal) -> Signal:
+        """The pointer of a step, in the cycle after its start."""
+        depth = self.walk.depth
+        pointer = Signal(range(depth), init=self.walk.address_steps()[0], name="pointer")
+        beyond = Signal(depth.bit_length() + 1, name="pointer_beyond")
+        m.d.comb += beyond.eq(pointer + wrapped_step)
+        with m.If(valid):
+            # The sign bit of pointer + step - depth says whether the ring was left.
+            m.d.sync += pointer.eq(Mux(beyond[-1], pointer + step, beyond))
+        return pointer
+
+    def _address(
+        self, m: Module, pointer: Signal, distance: Value, wrapped: Value, name: str
+    ) -> Signal:
+        """``pointer + distance`` in the ring, 2 cycles after the start of the step.
+
+        ``wrapped`` is ``distance - depth``, in two's complement.
+        """
+        depth = self.walk.depth
+        address = Signal(range(depth), name=name)
+        over = Signal(depth.bit_length() + 1, name=f"{name}_beyond")
+        m.d.comb += over.eq(pointer + wrapped)
+        m.d.sync += address.eq(Mux(over[-1], pointer + distance, over))
+        return address
+
+    def _write_address(self, m: Module) -> Signal:
+        """Where the next word is stored."""
+        depth = self.walk.depth
+        pointer = Signal(range(depth), name="write_pointer")
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += pointer.eq(Mux(pointer == depth - 1, 0, pointer + 1))
+        return pointer

@@ -34,34 +34,13 @@ class WindowReader(RowRing):
         # Index -1, a tap outside the image, picks the row that was appended.
         return np.concatenate([frame, fill])[self.walk.reads]
 
-    def _read(
-        self,
-        m: Module,
-        counters: dict[str, Signal],
-        pointer_step: tuple[Signal, Signal, Signal],
-    ) -> None:
-        self._memory(m, self._addresses(m, *pointer_step), self._masks(m, counters))
-
-    def _addresses(
-        self, m: Module, valid: Signal, step: Signal, wrapped_step: Signal
-    ) -> list[Signal]:
-        """The ring address of every parallel tap; 2 cycles after the start of the step."""
+    def _read(self, m: Module, counters: dict[str, Signal], pointer: Signal) -> None:
         depth = self.walk.depth
-        bits = depth.bit_length() + 1
-        pointer = Signal(range(depth), init=self.walk.address_steps()[0], name="pointer")
-        beyond = Signal(bits, name="pointer_beyond")
-        m.d.comb += beyond.eq(pointer + wrapped_step)
-        with m.If(valid):
-            # The sign bit of pointer + step - depth says whether the ring was left.
-            m.d.sync += pointer.eq(Mux(beyond[-1], pointer + step, beyond))
-        addresses = []
-        for tap, offset in enumerate(self.walk.tap_offsets()):
-            address = Signal(range(depth), name=f"address_{tap}")
-            over = Signal(bits, name=f"address_{tap}_beyond")
-            m.d.comb += over.eq(pointer + (offset - depth))
-            m.d.sync += address.eq(Mux(over[-1], pointer + offset, over))
-            addresses.append(address)
-        return addresses
+        addresses = [
+            self._address(m, pointer, Const(offset), Const(offset - depth), f"address_{tap}")
+            for tap, offset in enumerate(self.walk.tap_offsets())
+        ]
+        self._memory(m, addresses, self._masks(m, counters))
 
     def _masks(self, m: Module, counters: dict[str, Signal]) -> list[Signal | None]:
         """Per parallel tap: whether it lies in the image, aligned with the memory's output."""
@@ -99,14 +78,11 @@ class WindowReader(RowRing):
             shape=self.word_bits, depth=depth, init=[], attrs={"ram_style": style}
         )
         write = memory.write_port()
-        pointer = Signal(range(depth), name="write_pointer")
         m.d.comb += [
-            write.addr.eq(pointer),
+            write.addr.eq(self._write_address(m)),
             write.data.eq(self.i.payload),
             write.en.eq(self.i.valid & self.i.ready),
         ]
-        with m.If(write.en):
-            m.d.sync += pointer.eq(Mux(pointer == depth - 1, 0, pointer + 1))
         for tap, (address, inside) in enumerate(zip(addresses, masks, strict=True)):
             read = memory.read_port(domain="sync")
             word = Signal(self.word_bits, name=f"word_{tap}", reset_less=True)
