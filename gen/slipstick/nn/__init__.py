@@ -11,6 +11,7 @@ from slipstick.nn.moves import (
     SparseShift,
 )
 from slipstick.nn.quantisers import shift_weight_ps, shift_weight_q
+from slipstick.nn.s3 import DenseShiftConv2d, S3Conv2d, denseshift_weight, s3_weight
 from slipstick.nn.shift import ShiftConv2d, ShiftLinear
 
 __all__ = [
@@ -18,13 +19,17 @@ __all__ = [
     "AdderLinear",
     "AddressShift",
     "ChannelShift",
+    "DenseShiftConv2d",
     "FiveDirectionShift",
     "GroupedShift",
     "QuarterRotate",
+    "S3Conv2d",
     "ShiftConv2d",
     "ShiftLinear",
     "SparseShift",
     "convert",
+    "denseshift_weight",
+    "s3_weight",
     "shift_weight_ps",
     "shift_weight_q",
 ]
