@@ -21,6 +21,7 @@ from slipstick.frontend.nodes import (
     FloatFlatten,
     FloatInput,
     FloatMatmul,
+    FloatMove,
     FloatNode,
     MaxPool,
 )
@@ -136,6 +137,11 @@ def _(node: FloatAdd, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 @execute.register
 def _(node: FloatConcat, *sources: torch.Tensor) -> torch.Tensor:
     return torch.cat(sources, dim=1)
+
+
+@execute.register
+def _(node: FloatMove, x: torch.Tensor) -> torch.Tensor:
+    return torch.ops.slipstick.move(x, node.channel, node.dy, node.dx, node.boundary)
 
 
 @execute.register

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from slipstick.graph import Window
+from slipstick.graph.nodes import Boundary
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +123,16 @@ class FloatAdd(FloatNode):
 @dataclass(frozen=True, eq=False)
 class FloatConcat(FloatNode):
     """Channels of all inputs in order."""
+
+
+@dataclass(frozen=True, eq=False)
+class FloatMove(FloatNode):
+    """``y[c, h, w] = x[channel[c], h + dy[c], w + dx[c]]``, as `slipstick.graph.Move`."""
+
+    channel: tuple[int, ...]
+    dy: tuple[int, ...]
+    dx: tuple[int, ...]
+    boundary: Boundary
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from torch import fx
 
 import slipstick.frontend.elementwise
 import slipstick.frontend.matmuls
+import slipstick.frontend.moves
 import slipstick.frontend.pools
 import slipstick.frontend.reshapes
 import slipstick.frontend.trained_layers  # noqa: F401  these modules register translators
@@ -16,7 +17,8 @@ from slipstick.frontend.folding import FOLDABLE
 
 SUPPORTED = (
     "supported are slipstick.nn's layers, Conv2d, Linear, BatchNorm, ReLU, ReLU6, Hardtanh, clamp, "
-    "MaxPool2d, AvgPool2d, adaptive pools, mean over (2, 3), add, cat, flatten, argmax, Dropout"
+    "MaxPool2d, AvgPool2d, adaptive pools, mean over (2, 3), add, cat, flatten, argmax, Dropout, "
+    "slices and rolls of channels"
 )
 
 

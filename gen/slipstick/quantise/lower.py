@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import singledispatch
 
+import numpy as np
 import torch
 
 from slipstick.config import Config
@@ -19,10 +20,11 @@ from slipstick.frontend import (
     FloatGraph,
     FloatInput,
     FloatMatmul,
+    FloatMove,
     FloatNode,
     MaxPool,
 )
-from slipstick.graph import Add, Argmax, Concat, Flatten, Graph, Input, Pool, Tensor
+from slipstick.graph import Add, Argmax, Concat, Flatten, Graph, Input, Move, Pool, Tensor
 from slipstick.quantise.chain import Chain, extend, follow
 from slipstick.quantise.lowering import Lowering
 from slipstick.quantise.observe import observe
@@ -145,6 +147,13 @@ def _(node: FloatConcat, state: Lowering) -> None:
         state.made[node.name] = joined
     else:
         state.finish(chain, joined)
+
+
+@lower.register
+def _(node: FloatMove, state: Lowering) -> None:
+    (source,) = state.inputs(node)
+    tables = (np.array(table, np.int64) for table in (node.channel, node.dy, node.dx))
+    state.made[node.name] = state.add(Move(node.name, (source.name,), *tables, node.boundary))
 
 
 @lower.register

@@ -6,7 +6,14 @@ from typing import Any
 
 from slipstick.config import Config
 from slipstick.errors import SlipstickError
-from slipstick.frontend import FloatArgmax, FloatFlatten, FloatGraph, FloatNode, MaxPool
+from slipstick.frontend import (
+    FloatArgmax,
+    FloatFlatten,
+    FloatGraph,
+    FloatMove,
+    FloatNode,
+    MaxPool,
+)
 from slipstick.graph import Node, Tensor
 from slipstick.graph.infer import infer
 from slipstick.quantise.affine import requantise
@@ -66,7 +73,8 @@ class Lowering:
             return True
         readers = self.source.consumers(name)
         return all(
-            isinstance(reader, FloatFlatten | MaxPool | FloatArgmax) and self.leaves(reader.name)
+            isinstance(reader, FloatFlatten | FloatMove | MaxPool | FloatArgmax)
+            and self.leaves(reader.name)
             for reader in readers
         )
 
