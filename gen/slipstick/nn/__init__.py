@@ -1,6 +1,7 @@
 """Layers to train multiplication-free networks with, and a converter from ordinary ones."""
 
 from slipstick.nn.adder import AdderConv2d, AdderLinear
+from slipstick.nn.apot import APoTConv2d, APoTLinear, apot_codes, apot_levels, apot_weight
 from slipstick.nn.convert import convert
 from slipstick.nn.moves import (
     AddressShift,
@@ -15,6 +16,8 @@ from slipstick.nn.s3 import DenseShiftConv2d, S3Conv2d, denseshift_weight, s3_we
 from slipstick.nn.shift import ShiftConv2d, ShiftLinear
 
 __all__ = [
+    "APoTConv2d",
+    "APoTLinear",
     "AdderConv2d",
     "AdderLinear",
     "AddressShift",
@@ -27,6 +30,9 @@ __all__ = [
     "ShiftConv2d",
     "ShiftLinear",
     "SparseShift",
+    "apot_codes",
+    "apot_levels",
+    "apot_weight",
     "convert",
     "denseshift_weight",
     "s3_weight",
