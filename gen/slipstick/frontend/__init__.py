@@ -21,6 +21,7 @@ from slipstick.frontend.nodes import (
     MaxPool,
     PlainMatmul,
     ShiftLayer,
+    TermsLayer,
 )
 from slipstick.frontend.program import import_program
 
@@ -42,6 +43,7 @@ __all__ = [
     "MaxPool",
     "PlainMatmul",
     "ShiftLayer",
+    "TermsLayer",
     "export_module",
     "import_program",
     "load_program",

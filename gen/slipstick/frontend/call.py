@@ -102,8 +102,13 @@ class Call:
     def constant(self, argument: str) -> torch.Tensor | None:
         """A parameter, finite, as float32; None where the operator was given none."""
         value = self.arguments[argument]
-        if value is None:
-            return None
+        return None if value is None else self._parameter(argument, value)
+
+    def constants_of(self, argument: str) -> list[torch.Tensor]:
+        """The parameters of a list, each as `constant` gives it."""
+        return [self._parameter(argument, value) for value in self.arguments[argument]]
+
+    def _parameter(self, argument: str, value: fx.Node) -> torch.Tensor:
         if value not in self.constants:
             self.refuse(
                 f"operator {operator_name(self.node.target)} computes its {argument} from the "

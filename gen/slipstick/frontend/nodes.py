@@ -62,6 +62,11 @@ class ShiftLayer(FloatMatmul):
 
 
 @dataclass(frozen=True, eq=False)
+class TermsLayer(FloatMatmul):
+    """A layer trained to sums of a few powers of two (APoT): its weights are taken as they are."""
+
+
+@dataclass(frozen=True, eq=False)
 class AdderLayer(FloatMatmul):
     """An AdderNet layer: ``-sum |x - weight|``."""
 

@@ -10,6 +10,7 @@ import slipstick.frontend.matmuls
 import slipstick.frontend.moves
 import slipstick.frontend.pools
 import slipstick.frontend.reshapes
+import slipstick.frontend.term_layers
 import slipstick.frontend.trained_layers  # noqa: F401  these modules register translators
 from slipstick.errors import SlipstickError
 from slipstick.frontend.call import TRANSLATORS, operator_name

@@ -15,7 +15,8 @@ WIDE_BITS = 16
 """From here on the input format of a shift layer is finer and wider than any activation of ours."""
 
 
-def _window(call: Call, weight: torch.Tensor) -> Window:
+def window_of(call: Call, weight: torch.Tensor) -> Window:
+    """The window of a layer of ours, whose padding has four sides."""
     top, bottom, left, right = call.arguments["padding"]
     padding = (top, bottom, left, right)
     return Window(kernel(weight), call.pair("stride"), padding, call.pair("dilation"))
@@ -57,13 +58,13 @@ def _shift(
 @operator(ops.shift_conv2d.default)
 def _(call: Call) -> tuple[FloatNode, ...]:
     weight = shift_weight_q(call.required("weight"), call.arguments["weight_bits"])
-    return _shift(call, weight, _rounded_bias(call), _window(call, weight), _fixed_input(call))
+    return _shift(call, weight, _rounded_bias(call), window_of(call, weight), _fixed_input(call))
 
 
 @operator(ops.shift_conv2d_ps.default)
 def _(call: Call) -> tuple[FloatNode, ...]:
     weight = _ps_weight(call)
-    return _shift(call, weight, _rounded_bias(call), _window(call, weight), _fixed_input(call))
+    return _shift(call, weight, _rounded_bias(call), window_of(call, weight), _fixed_input(call))
 
 
 @operator(ops.shift_linear.default)
@@ -94,7 +95,7 @@ def _(call: Call) -> FloatNode:
         call.shape,
         weight,
         call.constant("bias"),
-        _window(call, weight),
+        window_of(call, weight),
         call.arguments["groups"],
     )
 

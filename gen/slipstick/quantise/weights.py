@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from slipstick.errors import SlipstickError
-from slipstick.frontend import AdderLayer, FloatMatmul, PlainMatmul, ShiftLayer
+from slipstick.frontend import AdderLayer, FloatMatmul, PlainMatmul, ShiftLayer, TermsLayer
 from slipstick.graph import L1Matmul, ShiftMatmul, Tensor
 from slipstick.graph.infer import grouped, tap_interval
 from slipstick.quantise.csd import csd
@@ -15,6 +15,9 @@ from slipstick.quantise.scales import rounded, weight_integers
 
 WIDEST = 32
 """Octaves between a layer's smallest and largest power-of-two weight; DeepShift has 15."""
+
+MANTISSA = 24
+"""Bits of a float32's mantissa: sums of powers of two are exact within it."""
 
 Option = Callable[[str], Any]
 """What the configuration says for the layer at hand, by key."""
@@ -38,6 +41,23 @@ def _(layer: PlainMatmul, source: Tensor, option: Option) -> ShiftMatmul:
 @integer_matmul.register
 def _(layer: ShiftLayer, source: Tensor, option: Option) -> ShiftMatmul:
     return _shift_matmul(layer, source, *power_of_two_terms(layer.name, layer.weight.numpy()))
+
+
+@integer_matmul.register
+def _(layer: TermsLayer, source: Tensor, option: Option) -> ShiftMatmul:
+    weight = layer.weight.numpy().astype(float)
+    # Of every weight the finest bit of its mantissa, which has MANTISSA of them.
+    mantissa, exponent = np.frexp(weight)
+    integers = np.round(mantissa * 2.0**MANTISSA).astype(np.int64)
+    finest = exponent - MANTISSA + _trailing_zeros(integers)
+    lowest = int(finest[integers != 0].min()) if integers.any() else 0
+    return _shift_matmul(layer, source, csd(np.round(weight * 2.0**-lowest)), -lowest)
+
+
+def _trailing_zeros(integers: np.ndarray) -> np.ndarray:
+    """Zero bits below the lowest one; of 0 itself, none."""
+    lowest_bit = integers & -integers
+    return np.log2(np.maximum(lowest_bit, 1)).astype(np.int64)
 
 
 def _shift_matmul(
