@@ -1,5 +1,6 @@
 """Training gradients against the formulas of DeepShift and AdderNet."""
 
+import copy
 import math
 
 import pytest
@@ -215,3 +216,18 @@ def test_networks_learn(kind, method):
         loss.backward()
         optimiser.step()
     assert (network(images).argmax(1) == labels).double().mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [lambda: ShiftLinear(5, 3), lambda: ShiftLinear(5, 3, method="ps"), lambda: AdderLinear(5, 3)],
+    ids=["q", "ps", "adder"],
+)
+def test_single_vector_has_the_gradients_of_a_batch_of_one(layer):
+    single = layer().double()
+    batch = copy.deepcopy(single)
+    vector = torch.randn(5, dtype=torch.float64)
+    (single(vector) ** 2).sum().backward()
+    (batch(vector[None]) ** 2).sum().backward()
+    for (name, one), other in zip(single.named_parameters(), batch.parameters(), strict=True):
+        assert torch.equal(one.grad, other.grad), name

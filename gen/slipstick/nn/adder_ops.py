@@ -171,8 +171,8 @@ def _conv2d_backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
 
 def _linear_backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
     dx, dw = adder_linear_backward(gradient, *ctx.saved_tensors)
-    axes = list(range(gradient.ndim - 1))
-    bias = gradient.sum(axes) if ctx.needs_input_grad[2] else None
+    # Rows of vectors: a sum over no axes, of a single vector, would be one over all.
+    bias = gradient.reshape(-1, gradient.shape[-1]).sum(0) if ctx.needs_input_grad[2] else None
     return dx, _locally_scaled(dw), bias
 
 

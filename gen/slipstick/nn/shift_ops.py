@@ -166,21 +166,26 @@ def _linear_backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
     weight_bits, integer_bits, fraction_bits = ctx.arguments
     dx = gradient @ shift_weight_q(weight, weight_bits)
     dw = _outer(gradient, fixed_point(x, integer_bits, fraction_bits))
-    bias = _bias_gradient(ctx, 2, gradient, range(gradient.ndim - 1))
+    bias = _bias_gradient(ctx, 2, _rows(gradient), (0,))
     return dx, dw, bias, None, None, None
 
 
 def _linear_ps_backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
     x, shift, sign = ctx.saved_tensors
     weight = shift_weight_ps(shift, sign, ctx.arguments[0])
-    bias = _bias_gradient(ctx, 3, gradient, range(gradient.ndim - 1))
+    bias = _bias_gradient(ctx, 3, _rows(gradient), (0,))
     parts = _shift_and_sign(_outer(gradient, x), weight)
     return gradient @ weight, *parts, bias, None, None, None
 
 
+def _rows(x: Tensor) -> Tensor:
+    """``(..., I)`` to ``(N, I)``; a single vector is one row."""
+    return x.reshape(-1, x.shape[-1])
+
+
 def _outer(gradient: Tensor, x: Tensor) -> Tensor:
     """``(..., O)`` and ``(..., I)`` to the weight gradient ``(O, I)``."""
-    return gradient.flatten(0, -2).t() @ x.flatten(0, -2)
+    return _rows(gradient).t() @ _rows(x)
 
 
 def _shift_and_sign(dw: Tensor | None, weight: Tensor) -> tuple[Tensor | None, Tensor | None]:
