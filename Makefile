@@ -23,7 +23,8 @@ help:
 
 demo: check-system $(VENV)/installed
 	rm -rf $(DEMO)
-	$(SLIPSTICK) compile $(MODEL) -o $(DEMO) --calibrate $(DATA)/fashion_mnist_calibration.npz
+	$(SLIPSTICK) compile $(MODEL) -o $(DEMO) --calibrate $(DATA)/fashion_mnist_calibration.npz \
+	    --evaluate $(DATA)/fashion_mnist_test.npz
 	$(SLIPSTICK) simulate $(DEMO) --frames 3
 	$(SLIPSTICK) simulate $(DEMO) --fast --images $(DATA)/fashion_mnist_test.npz
 	$(SLIPSTICK) synth $(DEMO)

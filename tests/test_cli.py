@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import files_below, refused
 from synthetic_build import write_build
@@ -80,6 +81,19 @@ def test_compile_with_labels_tells_accuracy(cli, model, images, tmp_path):
     assert "of 20 images" in done.out
     assert "stem" in done.out
     assert (tmp_path / "out/manifest.json").is_file()
+
+
+def test_accuracy_is_that_of_the_images_to_evaluate(cli, model, images, tmp_path):
+    with np.load(images) as archive:
+        few = {name: archive[name][:7] for name in archive.files}
+    np.savez(tmp_path / "few.npz", **few)
+    options = ["--calibrate", images, "--evaluate", tmp_path / "few.npz", "--json"]
+    done = json.loads(cli("compile", model, "-o", tmp_path / "out", *options).out)
+    assert done["images"] == 7
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert manifest["accuracy"]["source"] == "evaluation"
+    with np.load(tmp_path / "out/frames.npz") as archive:
+        assert (archive["labels"] == few["labels"]).all()
 
 
 def test_name_and_board(cli, model, images, tmp_path):

@@ -91,6 +91,7 @@ def compile(
     board: str | Board = "zc706",
     config: Path | str | Config | None = None,
     calibrate: Path | str | None = None,
+    evaluate: Path | str | None = None,
     name: str | None = None,
     progress: Progress | None = None,
 ) -> Build:
@@ -105,6 +106,8 @@ def compile(
     config : TOML file with widths and folds, see ``docs/configuration.md``.
     calibrate : ``.npz`` with float ``images`` and optional ``labels``; without it the scales
         come from the sample input and random images, with a warning.
+    evaluate : ``.npz`` with other ``images`` and ``labels`` to measure accuracy on, and to
+        keep for simulations; by default those of ``calibrate``.
     name : of the top module; by default that of the file or class.
     progress : is told what is being done.
 
@@ -121,9 +124,10 @@ def compile(
     source = import_program(program)
     check_layers(settings, source.names)
     frames = _frames(source, program, example_input, calibrate)
+    shown = load_frames(Path(evaluate), source.input.shape) if evaluate else frames
     report("Calibrating and quantising", 0.1)
     graph = quantise(source, frames.images, settings)
-    integers = quantise_input(graph, frames.images)
+    integers = quantise_input(graph, shown.images)
     report("Folding", 0.4)
     decided = plan(graph, _choices(settings))
     top = NameTable().legal(name or _default_name(model))
@@ -133,10 +137,12 @@ def compile(
     try:
         modules = _emit(graph, decided, top, work, report)
         report("Measuring accuracy", 0.85)
-        accuracy = _accuracy(source, graph, frames, integers)
-        _write_frames(integers, frames, work)
+        accuracy = _accuracy(source, graph, shown, integers)
+        if accuracy and evaluate:
+            accuracy = accuracy.model_copy(update={"source": "evaluation"})
+        _write_frames(integers, shown, work)
         save(graph, work / "graph")
-        cut = saturations(graph, integers)
+        cut = saturations(graph, quantise_input(graph, frames.images))
         write_manifest(
             work, describe(graph, decided, modules, target, settings, work, accuracy, cut)
         )

@@ -133,9 +133,13 @@ class BoardRecord(Record):
 
 
 class Accuracy(Record):
-    """Share of ``images`` classified right by the float and by the integer network."""
+    """Share of ``images`` classified right by the float and by the integer network.
+
+    ``source`` says whose images: those that set the scales, or others given for this.
+    """
 
     images: Size
+    source: Literal["calibration", "evaluation"] = "calibration"
     floating: float = Field(alias="float")
     integer: float
 

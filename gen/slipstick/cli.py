@@ -99,6 +99,9 @@ def compile(
     calibrate: Annotated[
         Path | None, typer.Option(help=".npz with 'images' and perhaps 'labels'.")
     ] = None,
+    evaluate: Annotated[
+        Path | None, typer.Option(help=".npz with other 'images' and 'labels', for accuracy.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the top module.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -113,6 +116,7 @@ def compile(
             board=board,
             config=config,
             calibrate=calibrate,
+            evaluate=evaluate,
             name=name,
             progress=progress.share,
         )
