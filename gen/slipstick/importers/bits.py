@@ -1,0 +1,47 @@
+"""Weight bits and method of shift layers, which no checkpoint states."""
+
+import torch
+
+from slipstick.errors import SlipstickError
+from slipstick.importers.detect import Tensors, has_suffix
+from slipstick.nn.quantisers import lowest_exponent
+
+OPTIONS = ("deepshift", "shiftaddnet")
+"""Systems whose layers have weight bits."""
+FEWEST, MOST = 2, 5
+"""Weight bits of the released code, among which some are inferred."""
+GIVE = "give --bits, as in the folder that the checkpoint was in"
+
+
+def method_of(tensors: Tensors) -> str:
+    """DeepShift's method: "ps" keeps ``shift`` and ``sign``, "q" a ``weight``."""
+    return "ps" if has_suffix(tensors, "shift", "sign") else "q"
+
+
+def weight_bits(thing: str, tensors: Tensors, system: str, bits: int | None) -> int | None:
+    """The weight bits of the file ``thing``: those that were given, or that its shifts need.
+
+    Fewer bits would change weights, more would not: an exponent is rounded alike whatever the
+    bits, as long as it is in their range.
+    """
+    if system not in OPTIONS:
+        if bits is not None:
+            raise SlipstickError(
+                "Option --bits", f"is {bits}, but {system} has no shift weights", "leave it out"
+            )
+        return None
+    if bits is not None:
+        return bits
+    if method_of(tensors) == "q":
+        raise SlipstickError(thing, "does not say how many bits its weights have", GIVE)
+    lowest = min(_lowest(tensor) for key, tensor in tensors.items() if key.endswith(".shift"))
+    for candidate in range(FEWEST, MOST + 1):
+        if lowest_exponent(candidate, "ps") <= lowest:
+            return candidate
+    raise SlipstickError(
+        thing, f"has exponents down to {lowest:g}, which {MOST} bits do not hold", GIVE
+    )
+
+
+def _lowest(shift: torch.Tensor) -> float:
+    return float(shift.double().round().min()) if shift.numel() else 0.0
