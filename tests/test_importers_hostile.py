@@ -29,7 +29,7 @@ from importer_files import (
 from torch import nn
 
 from slipstick.errors import SlipstickError
-from slipstick.importers import archive, opcodes, state
+from slipstick.importers import archive, machine, opcodes, state
 
 pytestmark = pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
 
@@ -129,7 +129,7 @@ def test_every_operation_that_calls(path, monkeypatch, name):
 def test_classes_of_nobody_are_inert(path):
     # No import of the module, no __init__, no __setstate__: it has no meaning here.
     path.write_bytes(b"\x80\x02canti.gravity\nClass\n)\x81}U\x01aK\x01sb.")
-    assert "holds a anti.gravity.Class, which is no module of torch" in refused(path)
+    assert "holds a 'anti.gravity.Class', which is no module of torch" in refused(path)
     assert "anti" not in sys.modules
 
 
@@ -204,12 +204,37 @@ def test_cyclic_modules(path):
     assert "cyclic module" in refused(path)
 
 
-def test_modules_that_share_their_parts_have_a_limit(path):
-    network = nn.Linear(1, 1)
+@pytest.mark.parametrize("part", [nn.Linear(1, 1), nn.ReLU()], ids=["tensors", "nothing"])
+def test_modules_that_share_their_parts_have_a_limit(path, part):
+    network = part
     for _ in range(30):
         network = nn.Sequential(network, network)
     torch.save(network, path)
     assert "impossible size" in refused(path)
+
+
+@pytest.mark.parametrize(
+    "copies",
+    [
+        b"ccollections\nOrderedDict\nh\x01\x85R",
+        b"ctorch\nSize\nh\x00\x85R",
+        b"c_codecs\nencode\nh\x02\x85R",
+        b"cmodels\nNet\n)\x81h\x01b",
+        b"cmodels\nNet\nh\x03\x81",
+    ],
+)
+def test_copies_of_one_large_value_have_a_limit(path, monkeypatch, copies):
+    monkeypatch.setattr(machine, "MOST_COPIED", 1 << 27)
+    # 16 MiB of text, list, dict and tuple with 2 ** 15 entries; each is copied often.
+    values = [b"](" + b"N" * 32768 + b"eq\x00", b"}(", b"".join(map(entry, range(32768)))]
+    values += [b"uq\x01", b"X" + struct.pack("<i", 1 << 24) + b"a" * (1 << 24) + b"q\x02"]
+    values += [b"(" + b"N" * 32768 + b"tq\x03"]
+    path.write_bytes(b"\x80\x02" + b"".join(values) + copies * 2000 + b".")
+    assert "takes more than 128 MiB to read" in refused(path)
+
+
+def entry(number):
+    return b"J" + struct.pack("<i", number) + b"N"
 
 
 def test_tensors_that_share_their_numbers_have_a_limit(path, monkeypatch):

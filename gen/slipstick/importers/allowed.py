@@ -7,11 +7,13 @@ listed is refused.
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from slipstick.importers import arrays, tensors
 from slipstick.importers.values import Array, DType, Global, Record, damaged, forbidden
+
+Builder = Callable[..., Any]
 
 _PYTHON = frozenset(
     "__builtin__ commands copy_reg cPickle exceptions new os2 popen2 sets urllib2 user".split()
@@ -70,7 +72,7 @@ def build(target: Any, state: Any) -> None:
 
 def _set_fields(target: Record, state: Any) -> None:
     """The attributes of an object, and beside them perhaps those in slots."""
-    for fields in state if isinstance(state, tuple) else (state,):
+    for fields in state[:2] if isinstance(state, tuple) else (state,):
         if isinstance(fields, dict):
             target.fields.update(fields)
 
@@ -134,7 +136,18 @@ def _backend(*_: Any) -> Record:
     return Record(Global("torch.nn.backends.thnn", "_get_thnn_function_backend"))
 
 
-_BUILDERS: dict[str, Callable[..., Any]] = {
+def _in(homes: Sequence[str], builders: Mapping[str, Builder]) -> dict[str, Builder]:
+    """The builders under the names that they have in each of several modules."""
+    return {f"{home}.{name}": builders[name] for home in homes for name in builders}
+
+
+_NUMPY: dict[str, Builder] = {
+    "multiarray._reconstruct": arrays.reconstruct,
+    "multiarray.scalar": arrays.scalar,
+    "numeric._frombuffer": arrays.from_buffer,
+}
+
+_BUILDERS: dict[str, Builder] = {
     "torch._utils._rebuild_tensor": tensors.rebuild_tensor,
     "torch._utils._rebuild_tensor_v2": tensors.rebuild_tensor,
     "torch._utils._rebuild_parameter": tensors.rebuild_parameter,
@@ -151,19 +164,8 @@ _BUILDERS: dict[str, Callable[..., Any]] = {
     "_codecs.encode": _encode,
     "copy_reg._reconstructor": _old_record,
     "copyreg._reconstructor": _old_record,
-} | {
-    f"{module}.{name}": builder
-    for module in ("__builtin__", "builtins")
-    for name, builder in (("set", _set), ("frozenset", _set), ("bytes", _bytes))
-}
-# numpy 2 moved its insides.
-_BUILDERS |= {
-    f"numpy.{core}.{name}": builder
-    for core in ("core", "_core")
-    for name, builder in {
-        "multiarray._reconstruct": arrays.reconstruct,
-        "multiarray.scalar": arrays.scalar,
-        "numeric._frombuffer": arrays.from_buffer,
-    }.items()
+    **_in(("__builtin__", "builtins"), {"set": _set, "frozenset": _set, "bytes": _bytes}),
+    # numpy 2 moved its insides.
+    **_in(("numpy.core", "numpy._core"), _NUMPY),
 }
 """What is built where a call stands in the file."""

@@ -51,7 +51,9 @@ def _is_shiftresnet(tensors: Tensors) -> bool:
 
 
 def _is_ssl(tensors: Tensors) -> bool:
-    """Beside the 1x1 convolutions, two displacements for each channel."""
+    """Two displacements for each channel, in torchshifts' one tensor or in two of our names."""
+    if has_suffix(tensors, "alpha", "beta"):
+        return True
     pairs = [key for key, tensor in tensors.items() if tensor.dim() == 2 and tensor.shape[1] == 2]
     layers = [key.removesuffix("weight") for key in pairs if key.endswith(".weight")]
     # A linear layer of two inputs has a bias.

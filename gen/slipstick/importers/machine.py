@@ -11,13 +11,20 @@ from typing import Any
 from slipstick.importers.allowed import build, check_name, construct, instance
 from slipstick.importers.opcodes import operations
 from slipstick.importers.tensors import Tensor
-from slipstick.importers.values import Global, Record, damaged
+from slipstick.importers.values import Global, Record, UnreadableError, damaged
 
 Persistent = Callable[[Any], Any]
 """Makes the value of a persistent id: in torch's files, a storage."""
 
 _KEYS = (str, bytes, int, float, bool, type(None), Global, Record, Tensor)
 """Kinds of keys. Tuples nested in themselves would take forever to hash."""
+
+MOST_COPIED = 1 << 31
+"""Bytes that may be copied in building objects: one large value could be copied any often."""
+_ENTRY = 64
+"""Bytes of an entry of a container."""
+_PARTS = 8
+"""More arguments and parts of a state than any builder looks at."""
 
 
 def load_pickle(file: io.BytesIO, persistent: Persistent | None = None) -> Any:
@@ -38,6 +45,7 @@ class _Machine:
         self._stack: list[Any] = []
         self._marks: list[int] = []
         self._memo: dict[int, Any] = {}
+        self._copied = 0
 
     def do(self, name: str, argument: Any) -> None:
         """Carries out one operation."""
@@ -121,16 +129,36 @@ class _Machine:
     def reduce(self, _: None) -> None:
         """What would be a call of a function with a tuple of arguments."""
         arguments = self.pop()
+        self._spend(arguments)
         self._stack.append(construct(self.pop(), arguments))
 
-    def make(self, kind: Any, arguments: list[Any]) -> None:
+    def make(self, kind: Any, arguments: tuple[Any, ...]) -> None:
         """Pushes a new object of a class."""
-        self._stack.append(instance(kind, tuple(arguments)))
+        self._spend(arguments)
+        self._stack.append(instance(kind, arguments))
 
     def build(self, _: None) -> None:
         """Gives the topmost object its state."""
         state = self.pop()
+        self._spend(state)
         build(self.top(), state)
+
+    def _spend(self, parts: Any) -> None:
+        """Counts the bytes that building from ``parts`` may copy, before it does."""
+        self._copied += _size(parts)
+        if isinstance(parts, tuple):
+            self._copied += sum(map(_size, parts[:_PARTS]))
+        if self._copied > MOST_COPIED:
+            raise UnreadableError(
+                f"takes more than {MOST_COPIED >> 20} MiB to read", "give a file of one network"
+            )
+
+
+def _size(value: Any) -> int:
+    """About how many bytes a copy of ``value`` takes, without what it refers to."""
+    if isinstance(value, str | bytes | bytearray):
+        return len(value)
+    return _ENTRY * len(value) if isinstance(value, list | tuple | dict | set | frozenset) else 0
 
 
 def _checked_keys(keys: list[Any]) -> list[Any]:
@@ -156,19 +184,27 @@ def _by_stack(machine: _Machine, _: None) -> None:
     machine.push(check_name(module, name))
 
 
+def _discard_marked(machine: _Machine, _: None) -> None:
+    machine.marked()
+
+
 def _old_object(machine: _Machine, _: None) -> None:
     kind, *arguments = machine.marked() or [None]
-    machine.make(kind, arguments)
+    machine.make(kind, tuple(arguments))
+
+
+def _instance(machine: _Machine, name: str) -> None:
+    machine.make(check_name(*name.split(" ", 1)), tuple(machine.marked()))
 
 
 def _new_object(machine: _Machine, _: None) -> None:
     kind, arguments = _last(machine, 2)
-    machine.make(kind, list(_tuple(arguments)))
+    machine.make(kind, _tuple(arguments))
 
 
 def _new_object_with_names(machine: _Machine, _: None) -> None:
     kind, arguments, _names = _last(machine, 3)
-    machine.make(kind, list(_tuple(arguments)))
+    machine.make(kind, _tuple(arguments))
 
 
 def _tuple(value: Any) -> tuple[Any, ...]:
@@ -201,7 +237,7 @@ _NEW: dict[str, Callable[[], Any]] = {
 _OPERATIONS: dict[str, Callable[[_Machine, Any], None]] = {
     "MARK": _Machine.mark,
     "POP": _Machine.discard,
-    "POP_MARK": lambda machine, _: machine.marked() and None,
+    "POP_MARK": _discard_marked,
     "DUP": lambda machine, _: machine.push(machine.top()),
     "PUT": _Machine.remember,
     "BINPUT": _Machine.remember,
@@ -224,7 +260,7 @@ _OPERATIONS: dict[str, Callable[[_Machine, Any], None]] = {
     "SETITEMS": lambda machine, _: machine.set_items(machine.marked()),
     "GLOBAL": lambda machine, name: machine.push(check_name(*name.split(" ", 1))),
     "STACK_GLOBAL": _by_stack,
-    "INST": lambda machine, name: machine.make(check_name(*name.split(" ", 1)), machine.marked()),
+    "INST": _instance,
     "OBJ": _old_object,
     "NEWOBJ": _new_object,
     "NEWOBJ_EX": _new_object_with_names,

@@ -11,12 +11,14 @@ from slipstick.importers.values import UnreadableError, damaged
 MOST_OPERATIONS = 1 << 21
 """Operations up to which a pickle is read: a hundred times those of a large checkpoint."""
 
+_CODES = {operation.code.encode("latin-1"): operation for operation in pickletools.opcodes}
+
 
 def operations(file: io.BytesIO) -> Iterator[tuple[str, Any]]:
     """Name and argument of each operation from the position of ``file``; the last is STOP."""
     for _ in range(MOST_OPERATIONS):
         code = file.read(1)
-        operation = pickletools.code2op.get(code.decode("latin-1"))
+        operation = _CODES.get(code)
         if operation is None:
             raise damaged(f"it has no operation {code!r}" if code else "it ends too early")
         yield operation.name, _argument(operation, file)

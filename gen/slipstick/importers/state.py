@@ -1,5 +1,6 @@
 """The state dict in what a checkpoint file holds: alone, wrapped, or as a pickled module."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,11 +50,17 @@ class State:
 def find_state(value: Any) -> State:
     """The state dict in ``value``, as `slipstick.importers.read` returns it."""
     inner, ignored = _unwrapped(value)
-    entries = _module_entries(inner) if isinstance(inner, Record) else _dict_entries(inner)
+    entries = _entries(inner)
     stored = _bounded(entries)
     if not stored:
         raise UnreadableError("holds no tensors", NAMED)
     return State(_without_prefix({key: _torch(stored[key]) for key in stored}), ignored)
+
+
+def _entries(network: Any) -> Iterator[tuple[str, Stored]]:
+    if isinstance(network, Record):
+        return _module_entries(network, itertools.count())
+    return _dict_entries(network)
 
 
 def _unwrapped(value: Any) -> tuple[Any, tuple[str, ...]]:
@@ -82,28 +89,40 @@ def _dict_entries(value: Any) -> Iterator[tuple[str, Stored]]:
 
 
 def _module_entries(
-    module: Record, prefix: str = "", depth: int = 0
+    module: Record, visits: Iterator[int], prefix: str = "", depth: int = 0
 ) -> Iterator[tuple[str, Stored]]:
     """What ``state_dict()`` of a pickled module would hold, from the tables it is made of."""
     if depth > DEEPEST:
         raise UnreadableError("holds a cyclic module", NAMED)
     transient = module.fields.get("_non_persistent_buffers_set")
     hidden = transient if isinstance(transient, set) else set()
-    for name, entry in [*_table(module, "_parameters"), *_table(module, "_buffers")]:
-        if entry is not None and name not in hidden:
-            if not isinstance(entry, Stored):
-                raise UnreadableError(f"has entries that are no tensors: {prefix}{name}", NAMED)
-            yield prefix + name, entry
-    for name, child in _table(module, "_modules"):
+    for table in ("_parameters", "_buffers"):
+        for name, entry in _table(module, table, visits):
+            if entry is not None and name not in hidden:
+                yield prefix + name, _stored(prefix + name, entry)
+    for name, child in _table(module, "_modules", visits):
         if isinstance(child, Record):
-            yield from _module_entries(child, f"{prefix}{name}.", depth + 1)
+            yield from _module_entries(child, visits, f"{prefix}{name}.", depth + 1)
 
 
-def _table(module: Record, name: str) -> list[tuple[str, Any]]:
+def _stored(name: str, entry: Any) -> Stored:
+    if not isinstance(entry, Stored):
+        raise UnreadableError(f"has entries that are no tensors: {type_name(name)}", NAMED)
+    return entry
+
+
+def _table(module: Record, name: str, visits: Iterator[int]) -> Iterator[tuple[str, Any]]:
+    """Names and entries, counted: a module that stands at many places is visited at each."""
     table = module.fields.get(name)
     if not isinstance(table, dict):
-        raise UnreadableError(f"holds a {module.kind}, which is no module of torch", NAMED)
-    return [(str(key), entry) for key, entry in table.items() if isinstance(key, str)]
+        raise UnreadableError(
+            f"holds a {type_name(module.kind)}, which is no module of torch", NAMED
+        )
+    for key, entry in table.items():
+        if next(visits) > MOST_KEYS:
+            raise UnreadableError("holds a network of impossible size", NAMED)
+        if isinstance(key, str):
+            yield key, entry
 
 
 def _bounded(entries: Iterator[tuple[str, Stored]]) -> dict[str, Stored]:

@@ -1,7 +1,7 @@
 """What a checkpoint's pickle may be made of beside plain containers, all of it inert."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -75,7 +75,7 @@ class DType:
     """Stands in for a numpy element type while it is read."""
 
     code: str
-    order: str = "<"
+    order: Literal["<", ">", "|", "="] = "<"
 
     def numpy(self) -> np.dtype:
         """The numpy type; its code is one of `slipstick.importers.arrays.CODES`."""
