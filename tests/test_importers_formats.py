@@ -127,7 +127,7 @@ def test_what_stands_beside_the_network(path, network):
     value["lr"] = np.float64(0.1)
     value["size"] = (torch.Size([3, 32]), torch.float32, torch.device("cpu"))
     torch.save(value, path)
-    with pytest.warns(UserWarning, match="also holds device, lr, size, which is not read"):
+    with pytest.warns(UserWarning, match="also holds, and it is not read: device, lr, size"):
         assert same(network, read(path, AdderNet))
 
 

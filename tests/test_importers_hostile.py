@@ -126,6 +126,16 @@ def test_every_operation_that_calls(path, monkeypatch, name):
     assert os.listdir(path.parent) == ["x.pth"]
 
 
+def test_names_that_a_terminal_would_obey(path):
+    path.write_bytes(b"cos\n\x1b[2Jsystem\n.")
+    assert r"asks for code: os.\x1b[2Jsystem" in refused(path)
+    for name in ("\x1b[2J", "a\nb", "x" * 1000):
+        torch.save({name: torch.ones(1)}, path)
+        message = refused(path)
+        assert "has a tensor of the name" in message
+        assert message.isprintable()
+
+
 def test_classes_of_nobody_are_inert(path):
     # No import of the module, no __init__, no __setstate__: it has no meaning here.
     path.write_bytes(b"\x80\x02canti.gravity\nClass\n)\x81}U\x01aK\x01sb.")
@@ -207,7 +217,7 @@ def test_cyclic_modules(path):
 @pytest.mark.parametrize("part", [nn.Linear(1, 1), nn.ReLU()], ids=["tensors", "nothing"])
 def test_modules_that_share_their_parts_have_a_limit(path, part):
     network = part
-    for _ in range(30):
+    for _ in range(15):
         network = nn.Sequential(network, network)
     torch.save(network, path)
     assert "impossible size" in refused(path)

@@ -44,4 +44,6 @@ def weight_bits(thing: str, tensors: Tensors, system: str, bits: int | None) -> 
 
 
 def _lowest(shift: torch.Tensor) -> float:
-    return float(shift.double().round().min()) if shift.numel() else 0.0
+    # What is no number is for the check of values to complain of.
+    exponents = shift[shift.isfinite()].double().round()
+    return float(exponents.min()) if exponents.numel() else 0.0

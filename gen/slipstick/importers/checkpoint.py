@@ -13,7 +13,7 @@ from slipstick.importers.detect import check_system
 from slipstick.importers.keys import load, map_keys
 from slipstick.importers.read import file_named, read_checkpoint
 from slipstick.importers.state import State, find_state
-from slipstick.importers.values import UnreadableError
+from slipstick.importers.values import UnreadableError, listed
 
 Build = Callable[[Mapping[str, Any]], nn.Module]
 """Makes the untrained network, given what the checkpoint shows of it: see `_shown`."""
@@ -77,5 +77,5 @@ def _shown(state: State, bits: int | None) -> dict[str, Any]:
 
 
 def _notes(thing: str, state: State, notes: list[str]) -> list[str]:
-    ignored = ", ".join(state.ignored)
-    return [*([f"{thing} also holds {ignored}, which is not read"] if ignored else []), *notes]
+    ignored = listed(f"{thing} also holds, and it is not read:", state.ignored)
+    return [ignored, *notes] if ignored else notes

@@ -7,11 +7,10 @@ import torch
 from torch import nn
 
 from slipstick.errors import SlipstickError
+from slipstick.importers.values import listed
 
 Expected = Mapping[str, torch.Tensor]
 
-LISTED = 12
-"""Names that an error shows of each kind."""
 MEASURED = ".quantize_input_fw."
 COUNTER = "num_batches_tracked"
 
@@ -144,9 +143,9 @@ def _check_keys(thing: str, mapped: Mapped, expected: Expected) -> None:
         if key in expected and tensor.shape != expected[key].shape
     ]
     causes = [
-        _listed("lacks", [key for key in expected if key not in mapped.tensors]),
-        _listed("has unknown", [key for key in mapped.tensors if key not in expected]),
-        _listed("has misshapen", misshapen),
+        listed("lacks", [key for key in expected if key not in mapped.tensors]),
+        listed("has unknown", [key for key in mapped.tensors if key not in expected]),
+        listed("has misshapen", misshapen),
     ]
     if any(causes):
         raise SlipstickError(
@@ -154,13 +153,6 @@ def _check_keys(thing: str, mapped: Mapped, expected: Expected) -> None:
             ", and ".join(cause for cause in causes if cause),
             "name the network and the number of classes that it was trained with",
         )
-
-
-def _listed(what: str, names: list[str]) -> str:
-    if not names:
-        return ""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"{what} {', '.join(names[:LISTED])}{more}"
 
 
 def _shape(tensor: torch.Tensor) -> str:
@@ -171,5 +163,5 @@ def _check_finite(thing: str, tensors: Mapping[str, torch.Tensor]) -> None:
     wrong = [key for key, tensor in tensors.items() if not bool(tensor.isfinite().all())]
     if wrong:
         raise SlipstickError(
-            thing, _listed("has infinite or undefined values in", wrong), "train the network again"
+            thing, listed("has infinite or undefined values in", wrong), "train the network again"
         )

@@ -23,7 +23,8 @@ TRAINING = frozenset(
 MOST_KEYS = 1 << 14
 MOST_NUMBERS = 1 << 28
 """Sizes of a state dict up to which it is read; shared storages could make it any larger."""
-DEEPEST = 64
+LONGEST_NAME = 200
+DEEPEST = 16
 """Modules inside each other; a module inside itself would have no end."""
 
 NAMED = "save the network's state dict"
@@ -93,7 +94,7 @@ def _module_entries(
 ) -> Iterator[tuple[str, Stored]]:
     """What ``state_dict()`` of a pickled module would hold, from the tables it is made of."""
     if depth > DEEPEST:
-        raise UnreadableError("holds a cyclic module", NAMED)
+        raise UnreadableError(f"holds a cyclic module, or over {DEEPEST} in each other", NAMED)
     transient = module.fields.get("_non_persistent_buffers_set")
     hidden = transient if isinstance(transient, set) else set()
     for table in ("_parameters", "_buffers"):
@@ -130,6 +131,8 @@ def _bounded(entries: Iterator[tuple[str, Stored]]) -> dict[str, Stored]:
     stored: dict[str, Stored] = {}
     count = 0
     for key, entry in entries:
+        if len(key) > LONGEST_NAME or not key.isprintable():
+            raise UnreadableError(f"has a tensor of the name {type_name(key)}", NAMED)
         stored[key] = entry
         count += _count(entry)
         if len(stored) > MOST_KEYS or count > MOST_NUMBERS:

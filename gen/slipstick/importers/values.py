@@ -1,5 +1,6 @@
 """What a checkpoint's pickle may be made of beside plain containers, all of it inert."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -7,6 +8,8 @@ import numpy as np
 
 from slipstick.errors import SlipstickError
 
+LISTED = 12
+"""Names that an error shows of each kind."""
 AGAIN = "copy it again from where it came"
 
 
@@ -33,6 +36,14 @@ def type_name(value: Any) -> str:
     return repr(str(value)[:60] if isinstance(value, str | Global) else type(value).__name__)
 
 
+def listed(what: str, names: Sequence[str]) -> str:
+    """``what`` and the first of the names; nothing if there are none."""
+    if not names:
+        return ""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{what} {', '.join(names[:LISTED])}{more}"
+
+
 def damaged(detail: str) -> UnreadableError:
     """The error of a file that breaks its own format's rules."""
     return UnreadableError(f"is truncated or damaged ({detail})")
@@ -40,8 +51,10 @@ def damaged(detail: str) -> UnreadableError:
 
 def forbidden(name: str) -> UnreadableError:
     """The error of a file that wants ``name`` to be called."""
+    # A name may hold what a terminal would obey.
+    shown = name[:100].encode("unicode_escape").decode()
     return UnreadableError(
-        f"asks for code: {name[:100]}", "save it as a state dict, in which nothing must be executed"
+        f"asks for code: {shown}", "save it as a state dict, in which nothing must be executed"
     )
 
 
