@@ -32,8 +32,18 @@ class _Lane:
 
     @cached_property
     def lowest(self) -> int:
-        """Exponent of the lane's own least significant bit."""
+        """The smallest exponent; multiplexers shift by what others have more."""
         return int(self.exponent.min())
+
+    @property
+    def scale(self) -> int:
+        """Exponent of the lane's own least significant bit."""
+        return max(0, self.lowest)
+
+    @property
+    def cut(self) -> int:
+        """Bits of the shifted value that are cut off: those below 1."""
+        return max(0, -self.lowest)
 
     @cached_property
     def spread(self) -> int:
@@ -41,25 +51,26 @@ class _Lane:
         return int(self.exponent.max()) - self.lowest
 
     def bits(self, source: LaneInput) -> int:
-        """Bits of the lane's shifted value."""
-        return source.width + self.spread
+        """Bits of the lane's shifted value, at least 1."""
+        return max(1, source.width + self.spread - self.cut)
 
     def bounds(self, source: LaneInput) -> tuple[int, int]:
         """Interval of the lane's term, inverted or not, at the lane's least significant bit."""
         if source.signed:
-            reach = max(-source.lo, source.hi + 1) << self.spread
+            lo, hi = (end << self.spread >> self.cut for end in (source.lo, source.hi))
+            reach = max(-lo, hi + 1)
             return -reach, reach - 1
         if self.negative.any():
             return 0, (1 << self.bits(source)) - 1
-        return 0, source.hi << self.spread
+        return 0, source.hi << self.spread >> self.cut
 
 
 class ShiftLanes(LaneArray):
     """``sum[p] = sum over taps, channels, terms of u``, with ``u`` the one's complement product.
 
-    ``u = (x << exponent)``, inverted bit by bit where the weight is negative. The exact product
-    sum is what the steps add up to plus `correction`: what inversion misses is a constant of
-    the weights, and it is added where a bias is added anyway.
+    ``u = floor(x * 2**exponent)``, inverted bit by bit where the weight is negative. The sum of
+    the products is what the steps add up to plus `correction`: what inversion misses is a
+    constant of the weights, and it is added where a bias is added anyway.
 
     Parameters
     ----------
@@ -77,7 +88,7 @@ class ShiftLanes(LaneArray):
         self._levels = max(tree_latency(max(len(row), 1)) for row in self._rows)
         self.latency = 1 + self._levels
         bounds = [
-            [tuple(end << lane.lowest for end in lane.bounds(source)) for lane in row]
+            [tuple(end << lane.scale for end in lane.bounds(source)) for lane in row]
             for row in self._rows
         ]
         self.sum_lo = min(sum(lo for lo, _ in row) for row in bounds)
@@ -94,7 +105,7 @@ class ShiftLanes(LaneArray):
         for p, row in enumerate(self._rows):
             for lane in row:
                 wrap = 0 if self.source.signed else 1 << lane.bits(self.source)
-                result[:, p] += lane.negative * ((1 - wrap) << lane.lowest)
+                result[:, p] += lane.negative * ((1 - wrap) << lane.scale)
         return result.reshape(beats, -1, len(self._rows)).sum(axis=1)
 
     def model(self, words: np.ndarray) -> np.ndarray:
@@ -104,9 +115,10 @@ class ShiftLanes(LaneArray):
         for p, row in enumerate(self._rows):
             for lane in row:
                 shifted = words[:, lane.tap, lane.channel] << lane.exponent[step] - lane.lowest
+                shifted >>= lane.cut
                 top = 0 if self.source.signed else 1 << lane.bits(self.source)
                 value = np.where(lane.negative[step], top - 1 - shifted, shifted)
-                sums[:, p] += np.where(lane.nonzero[step], value, 0) << lane.lowest
+                sums[:, p] += np.where(lane.nonzero[step], value, 0) << lane.scale
         return sums
 
     def elaborate(self, platform: object) -> Module:
@@ -132,6 +144,8 @@ class ShiftLanes(LaneArray):
         term = _shift(x.value, amount[:FINE_BITS], fine, 1)
         if lane.spread > fine:
             term = _shift(term, amount[FINE_BITS:], lane.spread >> FINE_BITS, 1 << FINE_BITS)
+        if lane.cut:
+            term = term >> lane.cut
         lo, hi = lane.bounds(self.source)
         if lane.negative.any():
             negative = rom.field(lane.negative.astype(int), 1, f"negative_{name}")
@@ -141,7 +155,7 @@ class ShiftLanes(LaneArray):
             zero = rom.field((~lane.nonzero).astype(int), 1, f"zero_{name}")
             term = Mux(zero, 0, term)
         term = register(m, Bounded(term, lo, hi), f"term_{name}").value
-        scale = lane.lowest
+        scale = lane.scale
         return Bounded(term << scale if scale else term, lo << scale, hi << scale)
 
 

@@ -49,6 +49,7 @@ def test_defaults():
         "output_bits": 16,
         "weight_bits": 8,
         "bn_terms": 3,
+        "product_frac": None,
     }
     assert config.fold.interval is None
     assert not config.layer

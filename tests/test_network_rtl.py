@@ -13,7 +13,7 @@ from networks import frames_for, graphs
 from slipstick.elaborate import Network
 from slipstick.fold import FoldChoices, PinnedFold, Plan, plan
 from slipstick.graph import Graph, Window, run
-from slipstick.graph.nodes import Affine, Concat, Input, L1Matmul, ShiftMatmul
+from slipstick.graph.nodes import Affine, Concat, Input, L1Matmul, Move, ShiftMatmul
 from slipstick.streams import pack
 
 
@@ -83,7 +83,9 @@ def pinned_folds(graph: Graph, draw) -> dict[str, PinnedFold]:
     """Any P and S for some of the layers, divisors or not."""
     pinned = {}
     for node in graph.nodes:
-        if hasattr(node, "groups") and draw(st.booleans()):
+        # Moved channels allow some values of S only.
+        free = hasattr(node, "groups") and not isinstance(graph[node.inputs[0]], Move)
+        if free and draw(st.booleans()):
             channels = graph.tensors[node.inputs[0]].shape[0] // node.groups
             outputs = graph.tensors[node.name].shape[0] // node.groups
             pinned[node.name] = PinnedFold(

@@ -557,3 +557,41 @@ def test_terms_of_one_layer():
     for layer in ("0", "1"):
         _, graph, _ = lowered(module, settings=config({layer: LayerOptions(bn_terms=1)}))
         assert np.abs(graph["0.affine"].sign).sum(axis=0).max() == 1
+
+
+@pytest.mark.parametrize("method", ["q", "ps"])
+def test_products_are_cut_off_as_deepshifts_kernels_do(method):
+    torch.manual_seed(5)
+    layer = ShiftConv2d(2, 3, 3, padding=1, bias=False, weight_bits=5, method=method).eval()
+    source = import_program(export_module(layer, torch.zeros(2, 2, 5, 4)))
+    options = QuantiseOptions(product_frac=9)
+    graph = quantise(source, torch.randn(40, 2, 5, 4), Config(quantise=options))
+    (node,) = [node for node in graph.nodes if isinstance(node, ShiftMatmul)]
+    frac = graph.input.frac
+    assert graph.tensors[node.name].frac == 9
+    assert node.truncates
+    frames = torch.from_numpy(np.random.default_rng(0).integers(-128, 128, (2, 2, 5, 4)))
+    sums = run(graph, frames)[node.name]
+    # Tap by tap: the input on the grid of 9 fraction bits, shifted right, rounded down.
+    (weight,) = (n.weight.numpy() for n in source.nodes if n.name == node.name)
+    x = np.pad(frames.numpy() << 9 - frac, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    expected = np.zeros((2, 3, 5, 4), np.int64)
+    for o, c, ky, kx in np.argwhere(weight):
+        value = weight[o, c, ky, kx]
+        product = x[:, c, ky : ky + 5, kx : kx + 4] >> int(-np.log2(abs(value)))
+        expected[:, o] += int(np.sign(value)) * product
+    np.testing.assert_array_equal(sums.numpy(), expected)
+
+
+def test_products_that_need_fewer_bits_stay_exact():
+    layer = ShiftConv2d(2, 3, 3, bias=False, weight_bits=3).eval()
+    source = import_program(export_module(layer, torch.zeros(2, 2, 5, 4)))
+    images = torch.rand(20, 2, 5, 4)
+    cut, exact = (
+        quantise(source, images, Config(quantise=QuantiseOptions(product_frac=frac)))
+        for frac in (16, None)
+    )
+    for one, other in zip(cut.nodes, exact.nodes, strict=True):
+        if isinstance(one, ShiftMatmul):
+            np.testing.assert_array_equal(one.exponent, other.exponent)
+            assert not one.truncates

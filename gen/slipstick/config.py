@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 Bits = Annotated[int, Field(ge=2, le=16, strict=True)]
+Fraction = Annotated[int, Field(ge=0, le=32, strict=True)]
 Terms = Annotated[int, Field(ge=1, le=4, strict=True)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 
@@ -37,6 +38,9 @@ class QuantiseOptions(_Section):
     output_bits: Bits = Field(16, description="of the network's result; wide ones avoid ties")
     weight_bits: Bits = Field(8, description="of ordinary layers, which become shifts and adds")
     bn_terms: Terms = Field(3, description="signed powers of two of a folded BatchNorm's scale")
+    product_frac: Fraction | None = Field(
+        None, description="fraction bits after which each product of a DeepShift layer is cut off"
+    )
 
 
 class FoldOptions(_Section):
@@ -52,6 +56,7 @@ class LayerOptions(_Section):
     activation_bits: Bits | None = None
     weight_bits: Bits | None = None
     bn_terms: Terms | None = None
+    product_frac: Fraction | None = None
     weights: Literal["power-of-two"] | None = Field(
         None, description="promises that an ordinary layer's weights are powers of two"
     )

@@ -7,6 +7,7 @@ fits the mantissa, so that each of them is an exact integer whatever the order o
 from collections.abc import Iterator
 from functools import singledispatch
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
@@ -94,12 +95,26 @@ def _exact_float(bound: float) -> torch.dtype:
 
 @execute.register
 def _(node: ShiftMatmul, x: torch.Tensor) -> torch.Tensor:
-    weight = torch.from_numpy(node.weight).reshape(node.groups, -1, node.weight[0].size)
+    bias = torch.from_numpy(node.bias)[:, None, None]
+    if not node.truncates:
+        return _weighted_sums(node, node.weight, x) + bias
+    sums = bias
+    for exponent in np.unique(node.exponent[node.sign != 0]).tolist():
+        # What one exponent leaves of the input is the same for all weights that have it.
+        product = x << exponent if exponent > 0 else x >> -exponent
+        signs = np.where(node.exponent == exponent, node.sign, 0).sum(axis=0)
+        sums = sums + _weighted_sums(node, signs, product)
+    return sums
+
+
+def _weighted_sums(node: ShiftMatmul, weight: np.ndarray, x: torch.Tensor) -> torch.Tensor:
+    """The convolution of ``x`` by integers ``weight`` ``(O, I/groups, kh, kw)``, exact."""
+    filters = torch.from_numpy(weight).reshape(node.groups, -1, weight[0].size)
     largest = float(x.abs().max()) if x.numel() else 0.0
-    dtype = _exact_float(largest * float(weight.abs().sum(-1).max()))
+    dtype = _exact_float(largest * float(filters.abs().sum(-1).max()))
     columns = _unfold(x.to(dtype), node.window, node.groups)
-    sums = torch.matmul(weight.to(dtype), columns).to(torch.int64)
-    return _as_image(sums, x, node.window) + torch.from_numpy(node.bias)[:, None, None]
+    sums = torch.matmul(filters.to(dtype), columns).to(torch.int64)
+    return _as_image(sums, x, node.window)
 
 
 @execute.register

@@ -104,16 +104,21 @@ def _(node: Input) -> Tensor:
 
 @infer.register
 def _(node: ShiftMatmul, source: Tensor) -> Tensor:
-    weight = node.weight
-    shape = _output_shape(node, node.window, len(weight), source)
+    outputs = len(node.bias)
+    shape = _output_shape(node, node.window, outputs, source)
     lo, hi = (
-        grouped(end, node.groups, len(weight))[:, :, None, None]
+        grouped(end, node.groups, outputs)[:, :, None, None]
         for end in tap_interval(source, node.window)
     )
-    magnitude = np.maximum(np.abs(lo), np.abs(hi)).astype(float)
-    _checked(node, -(np.abs(weight) * magnitude).sum((1, 2, 3)), np.abs(node.bias).astype(float))
-    low = np.minimum(weight * lo, weight * hi).sum((1, 2, 3)) + node.bias
-    high = np.maximum(weight * lo, weight * hi).sum((1, 2, 3)) + node.bias
+    magnitude = np.maximum(np.abs(lo), np.abs(hi)) + 1.0
+    size = np.abs((node.sign * 2.0**node.exponent).sum(axis=0))
+    _checked(node, -(size * magnitude).sum((1, 2, 3)), np.abs(node.bias).astype(float))
+    if node.truncates:
+        ends = [(node.sign * _floor_shift(end, node.exponent)).sum(axis=0) for end in (lo, hi)]
+    else:
+        ends = [node.weight * lo, node.weight * hi]
+    low = np.minimum(*ends).sum((1, 2, 3)) + node.bias
+    high = np.maximum(*ends).sum((1, 2, 3)) + node.bias
     return Tensor(node.name, shape, source.frac + node.weight_frac, low, high)
 
 
@@ -130,6 +135,11 @@ def _(node: L1Matmul, source: Tensor) -> Tensor:
     low = node.bias - farthest.sum((1, 2, 3))
     high = node.bias - nearest.sum((1, 2, 3))
     return Tensor(node.name, shape, source.frac, low, high)
+
+
+def _floor_shift(values: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    """``floor(values * 2**exponent)`` of int64 arrays."""
+    return (values << np.maximum(exponent, 0)) >> np.maximum(-exponent, 0)
 
 
 def affine_integers(node: Affine, x: np.ndarray) -> np.ndarray:

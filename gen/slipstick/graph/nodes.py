@@ -36,14 +36,15 @@ class Input(Node):
 
 @dataclass(frozen=True, eq=False)
 class ShiftMatmul(Node):
-    """``acc[o] = bias[o] + sum over taps, channels, terms of sign * (x << exponent)``.
+    """``acc[o] = bias[o] + sum over taps, channels, terms of sign * floor(x * 2**exponent)``.
 
     One operator for every linear layer without a multiplier: one term a weight for DeepShift,
-    more for canonical signed digits. Padded taps read 0. Exact: nothing is rounded.
+    more for canonical signed digits. Padded taps read 0. With exponents of 0 and more nothing is
+    rounded. Negative ones cut bits off each product, as DeepShift's own integer kernels do.
 
     Attributes
     ----------
-    exponent : int64 ``(T, O, I/groups, kh, kw)``, all ``>= 0``.
+    exponent : int64 ``(T, O, I/groups, kh, kw)``.
     sign : int64, same shape, each -1, 0 or +1.
     weight_frac : a weight is ``sum_t sign * 2**exponent`` on the grid ``2**-weight_frac``, so
         the output's ``frac`` is the input's plus this.
@@ -58,8 +59,13 @@ class ShiftMatmul(Node):
     groups: int
 
     @property
+    def truncates(self) -> bool:
+        """Whether products lose bits."""
+        return bool(self.exponent[self.sign != 0].min(initial=0) < 0)
+
+    @property
     def weight(self) -> np.ndarray:
-        """The integer weights, int64 ``(O, I/groups, kh, kw)``."""
+        """The integer weights, int64 ``(O, I/groups, kh, kw)``, where nothing `truncates`."""
         return (self.sign << self.exponent).sum(axis=0)
 
 

@@ -20,7 +20,7 @@ from slipstick.quantise.affine import requantise
 from slipstick.quantise.chain import Chain
 from slipstick.quantise.observe import Observation
 
-QUANTISED = ("activation_bits", "weight_bits", "bn_terms", "weights")
+QUANTISED = ("activation_bits", "weight_bits", "bn_terms", "product_frac", "weights")
 """Options of a layer that are used here; those of its fold are others' concern."""
 
 

@@ -1,6 +1,7 @@
 """Float weights as the integers of the graph."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
@@ -40,7 +41,17 @@ def _(layer: PlainMatmul, source: Tensor, option: Option) -> ShiftMatmul:
 
 @integer_matmul.register
 def _(layer: ShiftLayer, source: Tensor, option: Option) -> ShiftMatmul:
-    return _shift_matmul(layer, source, *power_of_two_terms(layer.name, layer.weight.numpy()))
+    exact = _shift_matmul(layer, source, *power_of_two_terms(layer.name, layer.weight.numpy()))
+    finest = option("product_frac")
+    if finest is None:
+        return exact
+    # Upstream's integer kernels shift each product right, on the grid of their input.
+    cut = max(0, source.frac + exact.weight_frac - finest)
+    return replace(
+        exact,
+        exponent=np.where(exact.sign != 0, exact.exponent - cut, 0),
+        weight_frac=exact.weight_frac - cut,
+    )
 
 
 @integer_matmul.register

@@ -72,10 +72,10 @@ def _(node: ShiftMatmul, graph: Graph) -> Histogram:
         )
         for exponent in range(low, high + 1)
     )
-    weights = node.weight
-    terms = np.abs(node.sign).sum() / weights.size
+    zero = (node.sign == 0).all(axis=0)
+    terms = np.abs(node.sign).sum() / zero.size
     note = (
-        f"{number(weights.size)} weights, {percent(float((weights == 0).mean()))} of them zero, "
+        f"{number(zero.size)} weights, {percent(float(zero.mean()))} of them zero, "
         f"{terms:.2f} shifted terms a weight"
     )
     return Histogram(node.name, "shift", bars, "terms +2ᵏ up, −2ᵏ down", note)
