@@ -19,7 +19,7 @@ from networks import NETWORKS
 from rich.progress import Progress
 
 from slipstick.errors import SlipstickError
-from slipstick.nn import ShiftConv2d, ShiftLinear
+from slipstick.nn import ShiftConv2d, ShiftLinear, SparseShift
 
 CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
 BATCH = 128
@@ -34,6 +34,8 @@ class Recipe:
     optimiser: str
     rate: float
     epochs: int
+    sparsity: float = 0.0
+    """Weight of SSL's penalty of displacements, its lambda."""
 
 
 RECIPES = {
@@ -41,6 +43,9 @@ RECIPES = {
     # AdderNet scales its gradients itself and wants SGD, down to the end of the cosine.
     "resnet_adder": Recipe("sgd", 0.1, 8),
     "shiftaddnet": Recipe("sgd", 0.1, 6),
+    "shiftnet": Recipe("adam", 2e-3, 6),
+    "sparse_shiftnet": Recipe("adam", 2e-3, 6, sparsity=5e-4),
+    "addressnet": Recipe("adam", 2e-3, 6),
 }
 
 
@@ -75,9 +80,10 @@ class Run:
     def __init__(self, name: str, epochs: int, seed: int) -> None:
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(True)
-        recipe = RECIPES[name]
+        recipe = self.recipe = RECIPES[name]
         self.name, self.epochs, self.seed = name, epochs, seed
         self.model = NETWORKS[name]()
+        self.sparse = [m for m in self.model.modules() if isinstance(m, SparseShift)]
         self.images, self.labels = load("train")
         self.steps = len(self.images) // BATCH
         self.optimiser = make_optimiser(self.model, recipe)
@@ -137,6 +143,8 @@ class Run:
             flips = torch.rand(len(images)) < 0.5
             images = torch.where(flips[:, None, None, None], images.flip(3), images)
             loss = F.cross_entropy(self.model(images), self.labels[picked])
+            for layer in self.sparse:
+                loss = loss + self.recipe.sparsity * layer.penalty()
             self.optimiser.zero_grad()
             loss.backward()
             self.optimiser.step()
@@ -180,6 +188,10 @@ def publish(run: Run) -> float:
         "seed": run.seed,
         "test_accuracy": measured,
     }
+    if run.sparse:
+        moved = sum((1 - layer.sparsity()) * layer.channels for layer in run.sparse)
+        facts["channels_moved"] = round(moved)
+        facts["channels"] = sum(layer.channels for layer in run.sparse)
     text = json.dumps(facts, indent=1) + "\n"
     (CHECKPOINTS / f"{run.name}.json").write_text(text, encoding="utf-8")
     return measured
