@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from slipstick import __version__, cli_tables
+from slipstick.cli_import import import_checkpoint
 from slipstick.cli_output import complain, present, task, warnings_shown
 from slipstick.errors import SlipstickError
 
@@ -121,6 +122,9 @@ def compile(
             progress=progress.share,
         )
     present(summarise_build(output) | {"warnings": warned}, cli_tables.compiled, as_json)
+
+
+app.command("import")(import_checkpoint)
 
 
 @app.command()
