@@ -1,0 +1,260 @@
+"""The zoo: published parameter counts, released parameter names, and every network runs."""
+
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from slipstick.errors import SlipstickError
+from slipstick.frontend import export_module, import_program
+from slipstick.zoo import NETWORKS, SYSTEMS, build, find
+
+LARGE = re.compile("shiftresnet110|shiftresnet56_e[369]|resnet18|resnet50|vgg|mhealth").search
+"""Names of networks that take seconds to export."""
+
+PADDED = {"deepshift_resnet18", "deepshift_resnet20", "deepshift_resnet56"}
+"""Networks whose shortcuts pad, which Slipstick does not compile."""
+
+
+def parameters(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def keys(name, **options):
+    return set(build(name, **options).state_dict())
+
+
+def batch_norm(*names):
+    parts = "weight bias running_mean running_var num_batches_tracked".split()
+    return {f"{name}.{part}" for name in names for part in parts}
+
+
+# Counts.
+
+SHIFTRESNETS = {
+    "shiftresnet20_e1": 34_906,
+    "shiftresnet20_e3": 95_642,
+    "shiftresnet20_e6": 186_746,
+    "shiftresnet20_e9": 277_850,
+    "shiftresnet56_e1": 102_106,
+    "shiftresnet56_e3": 294_554,
+    "shiftresnet56_e6": 583_226,
+    "shiftresnet56_e9": 871_898,
+    "shiftresnet110_e1": 202_906,
+    "shiftresnet110_e3": 592_922,
+    "shiftresnet110_e6": 1_177_946,
+    "shiftresnet110_e9": 1_762_970,
+}
+
+
+@pytest.mark.parametrize("name", SHIFTRESNETS)
+def test_shiftresnets_have_the_published_parameters(name):
+    assert parameters(build(name)) == SHIFTRESNETS[name] == NETWORKS[name].published.parameters
+    assert parameters(build(name, classes=100)) == SHIFTRESNETS[name] + 5_850
+
+
+def test_expansion_is_an_option_too():
+    assert parameters(build("shiftresnet20_e1", expansion=9)) == 277_850
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # torchvision's counts of the multiplying networks, and BatchNorm on 1000 logits.
+        ("addernet_resnet18", 11_689_512 + 2_000),
+        ("addernet_resnet50", 25_557_032 + 2_000),
+        # akamaster's counts, which DeepShift's networks are taken from.
+        ("deepshift_resnet20", 269_722),
+        ("deepshift_resnet56", 853_018),
+        ("deepshift_mnist_fc", 784 * 512 + 512 * 512 + 512 * 10 + 1034),
+    ],
+)
+def test_other_parameter_counts(name, expected):
+    assert parameters(build(name, classes=NETWORKS[name].classes)) == expected
+
+
+def test_ps_has_two_values_a_weight():
+    q, ps = (parameters(build("deepshift_resnet20", method=method)) for method in ("q", "ps"))
+    others = 7 * 2 * 16 + 6 * 2 * 32 + 6 * 2 * 64 + 10
+    assert ps == 2 * (q - others) + others
+
+
+# Names.
+
+
+def test_shiftresnet_keys():
+    found = keys("shiftresnet20_e3")
+    block = {"layer2.0.conv1.weight", "layer2.0.conv2.weight", "layer2.0.shortcut.0.weight"}
+    block |= batch_norm("layer2.0.bn1", "layer2.0.bn2", "layer2.0.shortcut.1")
+    assert {key for key in found if key.startswith("layer2.0.")} == block
+    outside = {"conv1.weight", "linear.weight", "linear.bias"} | batch_norm("bn1")
+    assert {key for key in found if not key.startswith("layer")} == outside
+
+
+def test_sparse_shift_adds_two_keys_a_block():
+    added = keys("shiftresnet_ssl20") - keys("shiftresnet20_e3")
+    assert len(added) == 9 * 2
+    assert {"layer1.0.shift2.alpha", "layer3.2.shift2.beta"} <= added
+
+
+def test_addernet_resnet20_keys():
+    found = keys("addernet_resnet20")
+    assert len(found) == 132
+    block = {"layer2.0.conv1.adder", "layer2.0.conv2.adder", "layer2.0.downsample.0.adder"}
+    block |= batch_norm("layer2.0.bn1", "layer2.0.bn2", "layer2.0.downsample.1")
+    assert {key for key in found if key.startswith("layer2.0.")} == block
+    outside = {"conv1.weight", "fc.weight"} | batch_norm("bn1", "bn2")
+    assert {key for key in found if not key.startswith("layer")} == outside
+
+
+def test_addernet_resnet50_keys():
+    found = keys("addernet_resnet50")
+    block = {f"layer1.0.conv{number}.adder" for number in (1, 2, 3)}
+    block |= {"layer1.0.downsample.0.adder"}
+    block |= batch_norm("layer1.0.bn1", "layer1.0.bn2", "layer1.0.bn3", "layer1.0.downsample.1")
+    assert {key for key in found if key.startswith("layer1.0.")} == block
+    assert {"fc.weight", "fc.bias"} <= found
+
+
+def test_shiftaddnet_resnet20_keys():
+    found = keys("shiftaddnet_resnet20")
+    layers = ("conv1.0.shift", "conv1.0.sign", "conv1.1.adder")
+    layers += ("conv2.0.shift", "conv2.0.sign", "conv2.1.adder")
+    layers += ("downsample.0.shift", "downsample.0.sign", "downsample.1.adder")
+    block = {f"layer2.0.{layer}" for layer in layers}
+    block |= batch_norm("layer2.0.bn1", "layer2.0.bn2", "layer2.0.downsample.2")
+    assert {key for key in found if key.startswith("layer2.0.")} == block
+    outside = {"conv1.shift", "conv1.sign", "fc.shift", "fc.sign"} | batch_norm("bn1", "bn2")
+    assert {key for key in found if not key.startswith("layer")} == outside
+
+
+def test_shiftaddnet_vgg_keys():
+    found = keys("shiftaddnet_vgg19_small")
+    assert {"features.0.0.shift", "features.0.1.adder", "features.1.weight"} <= found
+    assert {"classifier.0.weight", "classifier.2.bias"} <= found
+    assert sum(key.endswith(".adder") for key in found) == 16
+
+
+def test_shiftaddnet_iot_keys():
+    found = keys("shiftaddnet_iot_uschad")
+    assert {"conv1.0.shift", "conv1.1.adder", "fc1.shift", "fc2.running_mean"} <= found
+    assert "fc1.1.adder" in keys("shiftaddnet_iot_mhealth")
+
+
+def test_deepshift_keys():
+    q, ps = keys("deepshift_resnet20"), keys("deepshift_resnet20", method="ps")
+    assert {"layer3.2.conv2.weight", "linear.weight", "linear.bias"} <= q
+    assert {"layer3.2.conv2.shift", "layer3.2.conv2.sign", "linear.sign", "linear.bias"} <= ps
+    assert not any("shortcut" in key for key in q)
+    projected = keys("deepshift_resnet20", shortcut="projection")
+    assert {"layer2.0.shortcut.0.weight", "layer2.0.shortcut.1.bias"} <= projected
+    assert {"feature.0.weight", "feature.1.bias", "classifier.bias"} <= keys("deepshift_vgg16")
+    assert {"fc1.weight", "fc2.bias", "fc3.weight"} < keys("deepshift_mnist_fc")
+
+
+# Forms.
+
+
+def test_shiftresnet_relu_stands_before_the_addition():
+    torch.manual_seed(0)
+    block = build("shiftresnet20_e1").eval().layer1[1]
+    x = -torch.rand(1, 16, 8, 8)
+    y = torch.relu(block.bn2(block.conv2(block.shift2(torch.relu(block.bn1(block.conv1(x)))))))
+    assert torch.equal(block(x), y + x)
+    assert block(x).min() < 0
+    other = build("shiftresnet20_e1", relu_after_add=True).eval().layer1[1]
+    assert other(x).min() >= 0
+
+
+def test_addernet_keeps_first_and_last_layer():
+    network = build("addernet_resnet20")
+    assert type(network.conv1) is nn.Conv2d
+    assert network.fc.kernel_size == (1, 1)
+
+
+def test_fe_block_passes_channels_on():
+    block = build("fenet").eval().blocks[3]
+    assert block.shares == [8, 16, 24]
+    x = torch.rand(1, 32, 8, 8)
+    seen = []
+    block.units[0].register_forward_hook(lambda *_: seen.append(_[1][0]))
+    assert block(x).shape == (1, 64, 4, 4)
+    assert torch.equal(seen[0], x[:, :8])
+
+
+def test_shiftnet_joins_what_it_makes_and_the_pooled_input():
+    block = build("shiftnet_a").eval().layer2[0]
+    x = torch.rand(1, 64, 8, 8)
+    assert torch.equal(block(x)[:, 64:], nn.functional.avg_pool2d(x, 3, 2, 1))
+
+
+# Building.
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if LARGE(n) else ()) for n in NETWORKS]
+)
+def test_every_network_exports_for_any_batch_and_is_understood(name):
+    network = NETWORKS[name]
+    program = export_module(build(name), torch.zeros(1, *network.input_shape))
+    (image,) = (n for n in program.graph.nodes if n.name in program.graph_signature.user_inputs)
+    assert not isinstance(image.meta["val"].shape[0], int)
+    (output,) = program.graph_signature.user_outputs
+    (made,) = (n for n in program.graph.nodes if n.name == output)
+    assert made.meta["val"].shape[1:] == (10,)
+    if name not in PADDED:
+        assert import_program(program).input.shape == network.input_shape
+
+
+def test_padded_shortcuts_are_refused_and_projections_are_not():
+    images = torch.zeros(1, 3, 32, 32)
+    with pytest.raises(SlipstickError, match=r"shortcut"):
+        import_program(export_module(build("deepshift_resnet20"), images))
+    import_program(export_module(build("deepshift_resnet20", shortcut="projection"), images))
+
+
+def test_networks_train():
+    torch.manual_seed(0)
+    for name in ("shiftresnet_ssl20", "addernet_lenet5", "shiftaddnet_resnet20", "addressnet20"):
+        module = build(name, input_channels=2)
+        size = NETWORKS[name].input_shape[1:]
+        module(torch.rand(2, 2, *size)).square().mean().backward()
+        assert all(parameter.grad is not None for parameter in module.parameters()), name
+
+
+def test_records_are_complete():
+    for name, network in NETWORKS.items():
+        assert network.name == name
+        assert network.system in SYSTEMS
+        assert network.published.sources or network.remarks
+    assert {network.system for network in NETWORKS.values()} == set(SYSTEMS)
+    with pytest.raises(TypeError):
+        NETWORKS["mine"] = network
+
+
+def test_unknown_name_lists_near_ones():
+    with pytest.raises(SlipstickError, match=r"shiftresnet20_e3") as caught:
+        find("shiftresnet20_3")
+    assert "20_3" in caught.value.thing
+    with pytest.raises(SlipstickError, match=r"slipstick zoo"):
+        build("#")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "part"),
+    [
+        ("addernet_resnet20", {"width": 2}, "Option 'width'"),
+        ("addernet_resnet20", {"classes": 0}, "Classes"),
+        ("addernet_resnet20", {"input_channels": True}, "Input channels"),
+        ("deepshift_resnet20", {"method": "z"}, "Method"),
+        ("deepshift_resnet20", {"shortcut": "none"}, "Shortcut"),
+        ("deepshift_vgg16", {"depth": 12}, "Depth"),
+        ("deepshift_mnist_fc", {"weight_bits": 1}, "Weight bits"),
+        ("addressnet20", {"directions": "xyz"}, "Directions"),
+        ("shiftnet_b", {"stem": 64}, "Channels must grow"),
+    ],
+)
+def test_what_cannot_be_built_is_one_error(name, options, part):
+    with pytest.raises(SlipstickError, match=part):
+        build(name, **options)
