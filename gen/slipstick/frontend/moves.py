@@ -45,8 +45,8 @@ def _channels(call: Call, channel: Sequence[int]) -> FloatMove:
 
 @operator(ops.move.default)
 def _(call: Call) -> FloatMove:
-    tables = (call.arguments[name] for name in ("channel", "dy", "dx"))
-    return _move(call, "x", *tables, call.arguments["boundary"])
+    channel, dy, dx = (call.arguments[name] for name in ("channel", "dy", "dx"))
+    return _move(call, "x", channel, dy, dx, call.arguments["boundary"])
 
 
 @operator(ops.sparse_shift.default)

@@ -152,8 +152,9 @@ def _(node: FloatConcat, state: Lowering) -> None:
 @lower.register
 def _(node: FloatMove, state: Lowering) -> None:
     (source,) = state.inputs(node)
-    tables = (np.array(table, np.int64) for table in (node.channel, node.dy, node.dx))
-    state.made[node.name] = state.add(Move(node.name, (source.name,), *tables, node.boundary))
+    channel, dy, dx = (np.array(table, np.int64) for table in (node.channel, node.dy, node.dx))
+    move = Move(node.name, (source.name,), channel, dy, dx, node.boundary)
+    state.made[node.name] = state.add(move)
 
 
 @lower.register
