@@ -113,7 +113,10 @@ def _network(depth: int, expansion: int) -> Network:
         published=Published(
             parameters=parameters,
             accuracy={"CIFAR-10": cifar10, "CIFAR-100": cifar100},
-            sources=(f"{CODE} models/shiftresnet.py, models/resnet.py", f"README of {CODE}"),
+            sources=(
+                f"{CODE} models/shiftresnet.py, models/resnet.py",
+                f"README of {CODE}; parameters but those of depth 20, expansion 3 from its code",
+            ),
         ),
     )
 
