@@ -122,7 +122,8 @@ class Builder:
         if kind == "rotated":
             channel = np.roll(channel, draw(st.integers(1, channels)))
         elif kind == "picked":
-            channel = self.random.integers(0, channels, draw(st.integers(1, channels + 1)))
+            # -1 is a channel of nothing.
+            channel = self.random.integers(-1, channels, draw(st.integers(1, channels + 1)))
         reach = draw(st.integers(0, 3))
         dy, dx = self.random.integers(-reach, reach + 1, (2, len(channel)))
         boundary = draw(st.sampled_from(["zero", "address"]))

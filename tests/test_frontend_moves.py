@@ -60,6 +60,7 @@ MOVES = {
     "roll": lambda: Call(lambda x: torch.roll(x, -5, 1)),
     "slice": lambda: Call(lambda x: x[:, 2:-3]),
     "every third": lambda: Call(lambda x: x[:, 1::3]),
+    "padded": lambda: Call(lambda x: nn.functional.pad(x, (0, 0, 0, 0, 2, 3))),
     "narrow": lambda: Call(lambda x: x.narrow(1, 4, 5)),
 }
 
@@ -80,6 +81,8 @@ def test_move_is_imported(kind):
     ("function", "cause"),
     [
         (lambda x: x[:, :, 1:], "it takes part of dimension 2"),
+        (lambda x: nn.functional.pad(x, (1, 1)), "it pads by"),
+        (lambda x: nn.functional.pad(x, (0, 0, 0, 0, 1, 1), value=2.0), "something else than 0"),
         (lambda x: torch.roll(x, 1, 3), "it takes part of dimension 3"),
         (lambda x: torch.roll(x, (1, 1), (2, 3)), "it rolls dimensions"),
     ],
@@ -96,3 +99,13 @@ def test_displacements_must_be_finite():
     program = export_module(Moving(layer), torch.zeros(2, 3, 5, 6))
     with pytest.raises(SlipstickError, match="must be finite, found 1 NaN"):
         import_program(program)
+
+
+def test_every_other_row_and_column():
+    module = Moving(Call(lambda x: x[:, :, ::2, ::3])).eval()
+    images = torch.randn(2, 3, 5, 7)
+    graph = import_program(export_module(module, images))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            run_float(graph, images)[graph.output], module(images), rtol=0, atol=0
+        )

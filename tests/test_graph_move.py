@@ -8,12 +8,16 @@ from hypothesis import strategies as st
 
 from slipstick.graph import Graph, Input, Move, run
 from slipstick.graph.infer import infer
+from slipstick.graph.nodes import NOTHING
 
 SIZES = st.integers(1, 6)
 
 
-def read(image, boundary, row, column):
-    """What a read at ``row``, ``column`` of one channel gives."""
+def read(frame, channel, boundary, row, column):
+    """What a read at ``row``, ``column`` of a channel gives."""
+    if channel == NOTHING:
+        return 0
+    image = frame[channel]
     height, width = image.shape
     if boundary == "address":
         place = row * width + column
@@ -25,14 +29,14 @@ def read(image, boundary, row, column):
 def test_every_value_comes_from_its_place(height, width, boundary, seed):
     rng = np.random.default_rng(seed)
     # Moves reach beyond the image, and a channel may be read twice or never.
-    channel, (dy, dx) = rng.integers(0, 3, 5), rng.integers(-7, 8, (2, 5))
+    channel, (dy, dx) = rng.integers(NOTHING, 3, 5), rng.integers(-7, 8, (2, 5))
     move = Move("move", ("input",), channel, dy, dx, boundary)
     graph = Graph((Input("input", (), (3, height, width), 0, -8, 7), move), "move")
     frames = rng.integers(-8, 8, (2, 3, height, width))
     found = run(graph, torch.from_numpy(frames))["move"].numpy()
     for frame, output, row, column in np.ndindex(2, 5, height, width):
-        image = frames[frame, channel[output]]
-        expected = read(image, boundary, row + dy[output], column + dx[output])
+        place = row + dy[output], column + dx[output]
+        expected = read(frames[frame], channel[output], boundary, *place)
         assert found[frame, output, row, column] == expected
     tensor = graph.tensors["move"]
     assert (found >= tensor.lo[:, None, None]).all()

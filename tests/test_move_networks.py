@@ -73,6 +73,32 @@ def learnt(channels):
     return layer
 
 
+class Padding(nn.Module):
+    """A shortcut without weights: every other pixel, and channels of zeros (He et al. 2016)."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = ShiftConv2d(4, 7, 3, 2, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(7)
+        self.conv2 = ShiftConv2d(7, 5, 1)
+
+    def forward(self, x):
+        shortcut = nn.functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 1, 2))
+        return self.conv2(torch.relu(self.bn1(self.conv1(x)) + shortcut))
+
+
+def test_shortcut_of_every_other_pixel_and_zeros_is_bit_exact(tmp_path):
+    torch.manual_seed(0)
+    model = Padding()
+    model.train()(torch.randn(8, 4, 9, 11))
+    images = torch.randn(2, 4, 9, 11)
+    with pytest.warns(UserWarning, match="no calibration images"):
+        build = slipstick.compile(model.eval(), images, output=tmp_path / "build")
+    result = build.simulate(fast=True, frames=3)
+    assert result.layers_compared == len(build.manifest.stages)
+    assert (result.mismatches, result.violations) == (0, ())
+
+
 @pytest.mark.filterwarnings("ignore:no calibration images")
 @pytest.mark.parametrize(
     ("make", "shape"),

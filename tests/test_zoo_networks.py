@@ -13,9 +13,6 @@ from slipstick.zoo import NETWORKS, SYSTEMS, build, find
 LARGE = re.compile("shiftresnet110|shiftresnet56_e[369]|resnet18|resnet50|vgg|mhealth").search
 """Names of networks that take seconds to export."""
 
-PADDED = {"deepshift_resnet18", "deepshift_resnet20", "deepshift_resnet56"}
-"""Networks whose shortcuts pad, which Slipstick does not compile."""
-
 
 def parameters(module):
     return sum(parameter.numel() for parameter in module.parameters())
@@ -203,15 +200,13 @@ def test_every_network_exports_for_any_batch_and_is_understood(name):
     (output,) = program.graph_signature.user_outputs
     (made,) = (n for n in program.graph.nodes if n.name == output)
     assert made.meta["val"].shape[1:] == (10,)
-    if name not in PADDED:
-        assert import_program(program).input.shape == network.input_shape
+    assert import_program(program).input.shape == network.input_shape
 
 
-def test_padded_shortcuts_are_refused_and_projections_are_not():
+@pytest.mark.parametrize("shortcut", ["pad", "projection"])
+def test_both_shortcuts_of_deepshift_are_understood(shortcut):
     images = torch.zeros(1, 3, 32, 32)
-    with pytest.raises(SlipstickError, match=r"shortcut"):
-        import_program(export_module(build("deepshift_resnet20"), images))
-    import_program(export_module(build("deepshift_resnet20", shortcut="projection"), images))
+    import_program(export_module(build("deepshift_resnet20", shortcut=shortcut), images))
 
 
 def test_networks_train():

@@ -3,6 +3,7 @@
 import numpy as np
 
 from slipstick.graph import Move
+from slipstick.graph.nodes import NOTHING
 from slipstick.rtl_templates.moved_walk import NOWHERE, LaneMoves
 from slipstick.streams import PAD, Layout
 
@@ -10,15 +11,16 @@ from slipstick.streams import PAD, Layout
 def lane_moves(move: Move, words: Layout, stored: Layout) -> LaneMoves:
     """``move`` for lanes that read words of layout ``words`` from pixels of layout ``stored``."""
     read = np.array(words.beats)
-    real = read != PAD
     origin = move.channel[read]
+    real = (read != PAD) & (origin != NOTHING)
     places = {
         channel: (word, lane)
         for word, beat in enumerate(stored.beats)
         for lane, channel in enumerate(beat)
         if channel != PAD
     }
-    place = np.array([places[channel] for channel in origin.flat]).reshape(*read.shape, 2)
+    found = [places.get(channel, (0, NOWHERE)) for channel in origin.flat]
+    place = np.array(found).reshape(*read.shape, 2)
     return LaneMoves(
         word=np.where(real, place[..., 0], 0),
         lane=np.where(real, place[..., 1], NOWHERE),

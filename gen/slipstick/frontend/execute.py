@@ -26,6 +26,7 @@ from slipstick.frontend.nodes import (
     MaxPool,
 )
 from slipstick.graph import Window
+from slipstick.graph.nodes import NOTHING
 
 BATCH = 64
 """Images executed together; every node's tensor of a batch is alive at once."""
@@ -141,7 +142,10 @@ def _(node: FloatConcat, *sources: torch.Tensor) -> torch.Tensor:
 
 @execute.register
 def _(node: FloatMove, x: torch.Tensor) -> torch.Tensor:
-    return torch.ops.slipstick.move(x, node.channel, node.dy, node.dx, node.boundary)
+    channel = [0 if each == NOTHING else each for each in node.channel]
+    moved = torch.ops.slipstick.move(x, channel, node.dy, node.dx, node.boundary)
+    nothing = torch.tensor([each == NOTHING for each in node.channel])
+    return moved.masked_fill(nothing[:, None, None], 0.0)
 
 
 @execute.register

@@ -6,7 +6,9 @@ import torch
 
 import slipstick.nn  # noqa: F401  registers the custom ops
 from slipstick.frontend.call import Call, operator
-from slipstick.frontend.nodes import FloatMove
+from slipstick.frontend.nodes import FloatMove, FloatNode, MaxPool
+from slipstick.graph import Window
+from slipstick.graph.nodes import NOTHING
 
 aten = torch.ops.aten
 ops = torch.ops.slipstick
@@ -64,12 +66,16 @@ def _check_channel_dimension(call: Call, dim: int) -> None:
 
 
 @operator(aten.slice.Tensor)
-def _(call: Call) -> FloatMove | str:
+def _(call: Call) -> FloatNode | str:
     start, end, step = (call.arguments[name] for name in ("start", "end", "step"))
     dim = call.arguments["dim"] % call.rank("self")
-    whole = (start or 0) == 0 and step == 1 and (end is None or end >= EVERYTHING)
-    if whole:
+    to_the_end = (start or 0) == 0 and (end is None or end >= EVERYTHING)
+    if to_the_end and step == 1:
         return call.source("self")
+    if to_the_end and dim in (2, 3):
+        # Every so many rows or columns: a window of one pixel with that stride.
+        window = Window(stride=(step, 1) if dim == 2 else (1, step))
+        return MaxPool(call.name, (call.source("self"),), call.shape, window)
     _check_channel_dimension(call, dim)
     return _channels(call, range(call.input_shape("self")[0])[start:end:step])
 
@@ -89,3 +95,19 @@ def _(call: Call) -> FloatMove:
     _check_channel_dimension(call, dims[0])
     channels = call.input_shape("self")[0]
     return _channels(call, [(channel - shifts[0]) % channels for channel in range(channels)])
+
+
+@operator(aten.constant_pad_nd.default, aten.pad.default)
+def _(call: Call) -> FloatMove:
+    # From the last dimension to the first, two numbers each.
+    pads = [*call.arguments["pad"], *[0] * 8][:8]
+    front, back = pads[4:6]
+    if call.arguments.get("mode", "constant") != "constant" or call.arguments["value"]:
+        call.refuse("it pads with something else than 0", "supported is padding by zeros")
+    if call.rank("self") != 4 or any(pads[:4] + pads[6:]) or min(front, back) < 0:
+        call.refuse(
+            f"it pads by {call.arguments['pad']}",
+            "supported is padding of channels; give the layer or pool behind it padding of images",
+        )
+    channels = range(call.input_shape("self")[0])
+    return _channels(call, [*[NOTHING] * front, *channels, *[NOTHING] * back])

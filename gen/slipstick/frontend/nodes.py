@@ -132,7 +132,10 @@ class FloatConcat(FloatNode):
 
 @dataclass(frozen=True, eq=False)
 class FloatMove(FloatNode):
-    """``y[c, h, w] = x[channel[c], h + dy[c], w + dx[c]]``, as `slipstick.graph.Move`."""
+    """``y[c, h, w] = x[channel[c], h + dy[c], w + dx[c]]``, as `slipstick.graph.Move`.
+
+    A channel of `NOTHING` is 0 everywhere.
+    """
 
     channel: tuple[int, ...]
     dy: tuple[int, ...]

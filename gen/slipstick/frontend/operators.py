@@ -19,7 +19,7 @@ from slipstick.frontend.folding import FOLDABLE
 SUPPORTED = (
     "supported are slipstick.nn's layers, Conv2d, Linear, BatchNorm, ReLU, ReLU6, Hardtanh, clamp, "
     "MaxPool2d, AvgPool2d, adaptive pools, mean over (2, 3), add, cat, flatten, argmax, Dropout, "
-    "slices and rolls of channels"
+    "slices, rolls and zero padding of channels, every n-th row or column"
 )
 
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from slipstick.graph.graph import Graph
 from slipstick.graph.infer import divide_round
 from slipstick.graph.nodes import (
+    NOTHING,
     Add,
     Affine,
     Argmax,
@@ -169,7 +170,8 @@ def _(node: Pool, x: torch.Tensor) -> torch.Tensor:
 def _(node: Move, x: torch.Tensor) -> torch.Tensor:
     result = x.new_zeros((len(x), len(node.channel), *x.shape[2:]))
     for dy, dx in {*zip(node.dy.tolist(), node.dx.tolist(), strict=True)}:
-        moved = torch.from_numpy((node.dy == dy) & (node.dx == dx))
+        there = node.channel != NOTHING
+        moved = torch.from_numpy((node.dy == dy) & (node.dx == dx) & there)
         picked = x[:, torch.from_numpy(node.channel)[moved]]
         displace = _along_rows if node.boundary == "address" else _in_image
         result[:, moved] = displace(picked, dy, dx)

@@ -12,6 +12,7 @@ import torch
 
 from slipstick.errors import SlipstickError
 from slipstick.graph.nodes import (
+    NOTHING,
     Add,
     Affine,
     Argmax,
@@ -206,6 +207,8 @@ def _(node: Pool, source: Tensor) -> Tensor:
 @infer.register
 def _(node: Move, source: Tensor) -> Tensor:
     lo, hi = source.lo[node.channel], source.hi[node.channel]
+    nothing = node.channel == NOTHING
+    lo, hi = (np.where(nothing, 0, end) for end in (lo, hi))
     # A moved channel can read outside the image, where there is 0.
     moved = (node.dy != 0) | (node.dx != 0)
     return Tensor(

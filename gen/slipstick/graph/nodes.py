@@ -14,6 +14,8 @@ from slipstick.graph.window import Window
 Rounding = Literal["half_up", "floor", "half_even"]
 PoolKind = Literal["max", "sum"]
 Boundary = Literal["zero", "address"]
+NOTHING = -1
+"""Channel that a `Move` reads for one that is 0, as behind a padding of channels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +155,7 @@ class Move(Node):
 
     Attributes
     ----------
-    channel, dy, dx : int64 ``(C',)``.
+    channel, dy, dx : int64 ``(C',)``; a ``channel`` of `NOTHING` is 0 everywhere.
     boundary : what is read outside the image: ``"zero"`` reads 0; ``"address"`` (AddressNet,
         WACV 2019) goes on along the channel's rows in memory, so that a column too far is the
         neighbouring row's, and reads 0 only before the first and behind the last pixel.

@@ -188,10 +188,6 @@ MNIST = (1, 28, 28)
 CIFAR = (3, 32, 32)
 CODE = "mostafaelhoushi/DeepShift@7c012fb"
 README = f"README of {CODE}"
-PADDED = (
-    "The padded shortcut slices and pads, which Slipstick does not compile; "
-    "shortcut='projection' is upstream's other option and has other keys."
-)
 
 
 def _published(q: float, ps: float, data: str, code: str) -> Published:
@@ -220,7 +216,6 @@ NETWORKS = (
         CIFAR,
         resnet18,
         published=_published(94.42, 93.20, "CIFAR-10", "pytorch/cifar10_models/resnet.py"),
-        remarks=PADDED,
     ),
     Network(
         "deepshift_resnet20",
@@ -228,7 +223,6 @@ NETWORKS = (
         CIFAR,
         resnet20,
         published=_published(89.85, 88.84, "CIFAR-10", "pytorch/cifar10_models/resnet.py"),
-        remarks=PADDED,
     ),
     Network(
         "deepshift_resnet56",
@@ -236,7 +230,6 @@ NETWORKS = (
         CIFAR,
         resnet56,
         published=_published(91.52, 91.11, "CIFAR-10", "pytorch/cifar10_models/resnet.py"),
-        remarks=PADDED,
     ),
     Network(
         "deepshift_vgg16",
