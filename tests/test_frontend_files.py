@@ -233,6 +233,15 @@ def test_symbolic_size_is_not_executed(tmp_path, saved):
     assert not (tmp_path / "executed").exists()
 
 
+@pytest.mark.parametrize("tower", ["9**9**9**9", "Pow(Integer(9), Pow(Integer(9), Integer(99)))"])
+def test_symbolic_size_that_takes_for_ever(tmp_path, saved, tower):
+    def change(name, old):
+        size = b"Symbol('s77', positive=True, integer=True)"
+        return old.replace(size, tower.encode()) if name.endswith("model.json") else old
+
+    assert "symbolic size" in refusal(rewritten(saved, tmp_path / "tower.pt2", change))
+
+
 def test_errors_are_not_logged_as_well(tmp_path, saved, capfd):
     path = tmp_path / "lacks.pt2"
     rewritten(saved, path, lambda n, c: None if n.endswith("weights/weight_0") else c)

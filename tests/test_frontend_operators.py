@@ -282,6 +282,8 @@ REFUSED = {
     "broadcast": (lambda m, x: x + x.mean((2, 3), keepdim=True), "must have one shape"),
     "alpha": (lambda m, x: torch.add(x, F.relu(x), alpha=2), "alpha=2"),
     "transposed": (lambda m, x: m.conv(x), "aten.conv_transpose2d"),
+    "clamp to NaN": (lambda m, x: x.clamp(float("nan"), 1), "clamps to [nan, 1.0]"),
+    "no values": (lambda m, x: m.meta(x), "on the meta device, without values"),
     "uneven pool": (lambda m, x: F.adaptive_avg_pool2d(x, 5), "9x8 to 5x5"),
     "ceil": (lambda m, x: F.max_pool2d(x, 2, ceil_mode=True), "ceil_mode=True"),
     "border": (
@@ -308,7 +310,11 @@ REFUSED = {
 
 @pytest.mark.parametrize(("function", "text"), REFUSED.values(), ids=REFUSED)
 def test_refusals_name_layer_and_operator(function, text):
-    parts = {"conv": nn.ConvTranspose2d(4, 4, 2), "linear": nn.Linear(8, 2)}
+    parts = {
+        "conv": nn.ConvTranspose2d(4, 4, 2),
+        "linear": nn.Linear(8, 2),
+        "meta": nn.Conv2d(4, 4, 1, device="meta"),
+    }
     with pytest.raises(SlipstickError) as error:
         imported(Calls(function, **parts).eval())
     assert text in str(error.value)

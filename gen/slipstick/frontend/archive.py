@@ -34,9 +34,10 @@ _CONFIGS = {
 """Tables of stored tensors, and the prefix of the files that hold raw numbers."""
 _RAW = re.compile(r"data/(weights/weight|constants/tensor)_\d+")
 _SYMBOLIC_SIZE = re.compile(
-    r"(Symbol|Integer|Add|Mul|Pow|Mod|FloorDiv|CleanDiv|Max|Min|positive|nonnegative|integer"
+    r"(?!.*\*\*)(Symbol|Integer|Add|Mul|Mod|FloorDiv|CleanDiv|Max|Min|positive|nonnegative|integer"
     r"|True|False|'[su]\d+'|[su]\d+|\d+|[()=+\-*/, ])*"
 )
+"""No powers: a tower of them would take for ever to evaluate."""
 
 
 def checked_archive(path: Path) -> io.BytesIO:
@@ -68,15 +69,15 @@ def checked_archive(path: Path) -> io.BytesIO:
 
 def _check_kind(thing: str, path: Path) -> None:
     """Refuses what is not a zip archive at all."""
-    if not path.is_file():
-        cause = "is a folder" if path.is_dir() else "does not exist"
-        raise SlipstickError(thing, cause, "give the path of a .pt2 file")
     try:
+        if not path.is_file():
+            cause = "is a folder" if path.is_dir() else "does not exist"
+            raise SlipstickError(thing, cause, "give the path of a .pt2 file")
         with path.open("rb") as file:
             start = file.read(2)
     except OSError as error:
         raise SlipstickError(
-            thing, f"cannot be read ({error.strerror})", "change its permissions"
+            thing, f"cannot be read ({error.strerror})", "give the path of a file you may read"
         ) from error
     if start == b"PK" and not zipfile.is_zipfile(path):
         raise SlipstickError(thing, "is a truncated or damaged archive", AGAIN)

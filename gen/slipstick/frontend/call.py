@@ -115,6 +115,11 @@ class Call:
                 "image",
                 "weights, biases and statistics must be parameters or buffers",
             )
+        if self.constants[value].is_meta:
+            self.refuse(
+                f"its {_PLURALS.get(argument, argument)} are on the meta device, without values",
+                "load a checkpoint into the model before you export it",
+            )
         return self._finite(argument, self.constants[value].detach().float())
 
     def required(self, argument: str) -> torch.Tensor:

@@ -48,6 +48,8 @@ def _(call: Call) -> FloatNode:
 def _clamp(call: Call, lo: float | None, hi: float | None) -> FloatNode:
     low = -math.inf if lo is None else float(lo)
     high = math.inf if hi is None else float(hi)
+    if math.isnan(low) or math.isnan(high):
+        call.refuse(f"it clamps to [{low}, {high}]", "give it numbers, or leave a bound out")
     return Clamp(call.name, (call.source("self"),), call.shape, min(low, high), high)
 
 

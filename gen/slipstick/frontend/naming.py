@@ -57,7 +57,8 @@ def _visit(call: fx.Node) -> tuple[str, str]:
     """The innermost module's call, different each time it is called, and its path."""
     stack = (call.meta.get("nn_module_stack") or {}).items()
     visit, module = list(stack)[-1] if stack else ("", ("",))
-    return visit, str(module[0])
+    # Half a surrogate pair is a letter to torch, but cannot be written to a file.
+    return visit, str(module[0]).encode("utf-8", "replace").decode("utf-8")
 
 
 def _parents(path: str) -> Iterable[str]:
