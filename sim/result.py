@@ -1,11 +1,12 @@
 """What a simulation found."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from slipstick.files import write_whole
 
 FILE = "simulation.json"
 
@@ -92,6 +93,4 @@ class SimulationResult:
 
 def write_result(folder: Path, document: Mapping[str, Any]) -> None:
     """Writes ``simulation.json`` into build ``folder``; never half a file."""
-    partial = folder / f".{FILE}.partial"
-    partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, folder / FILE)
+    write_whole(folder / FILE, json.dumps(document, indent=1) + "\n")

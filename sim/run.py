@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, get_args
 
-from slipstick.build_folder import Manifest, read_manifest
+from slipstick.build_folder import Manifest
+from slipstick.built import read_build
 from slipstick.errors import SlipstickError
-from slipstick.graph import Graph, load
+from slipstick.graph import Graph
 from slipstick.sim.cocotb_bench import CocotbJob, run_cocotb
 from slipstick.sim.compile import fast_program
 from slipstick.sim.fast import Job, run_fast
@@ -65,7 +66,7 @@ def simulate(
     folder = Path(folder)
     waves = None if waves is None else Path(waves)
     _check(fast, simulator, frames, waves)
-    manifest, graph = read_manifest(folder), load(folder / "graph")
+    manifest, graph = read_build(folder)
     if frames is None:
         frames = WAVES_FRAMES if waves else None if fast else COCOTB_FRAMES
     chosen = load_frames(folder, graph, None if images is None else Path(images), frames)
@@ -98,13 +99,26 @@ def _check(fast: bool, simulator: str, frames: int | None, waves: Path | None) -
         raise SlipstickError("Option --frames", f"must be positive, not {frames}", "give 1 or more")
     if waves is None:
         return
-    suffix = ".fst" if simulator == "icarus" else ".vcd"
+    _check_waves(waves, ".fst" if simulator == "icarus" else ".vcd", simulator)
+
+
+def _check_waves(waves: Path, suffix: str, simulator: str) -> None:
+    """Refuses a file that could not be written when the simulation is over."""
     if waves.suffix != suffix:
         raise SlipstickError(
             f"File '{waves}'", f"{simulator} writes {suffix} waveforms", f"name it *{suffix}"
         )
     if not waves.absolute().parent.is_dir():
         raise SlipstickError(f"File '{waves}'", "its folder does not exist", "make the folder")
+    was_there = waves.exists()
+    try:
+        waves.open("ab").close()
+    except OSError as error:
+        raise SlipstickError(
+            f"File '{waves}'", f"cannot be written ({error.strerror})", "name another"
+        ) from error
+    if not was_there:
+        waves.unlink()
 
 
 def _fast(

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from slipstick.build_folder import Manifest, StageStream, StreamRecord
+from slipstick.calibration import UNKNOWN
 from slipstick.graph import Argmax, Graph
-from slipstick.sim.frames import UNKNOWN, Frames
+from slipstick.sim.frames import Frames
 from slipstick.sim.observed import Observed, locate
 from slipstick.sim.result import LayerResult, Mismatch, SimulationResult
 from slipstick.sim.share import Share

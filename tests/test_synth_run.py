@@ -137,8 +137,8 @@ def test_broken_verilog_shows_yosys_words(tmp_path: Path, scratch: Path) -> None
 
 def test_child_that_was_not_found_is_refused(tmp_path: Path) -> None:
     folder = write_build(tmp_path / "build")
-    (folder / "rtl" / "tinynet_fc.v").unlink()
-    with pytest.raises(SlipstickError, match=r"Module 'tinynet': Yosys stopped.*tinynet_fc"):
+    (folder / "rtl" / "tinynet_fifo.v").unlink()
+    with pytest.raises(SlipstickError, match=r"Module 'tinynet': Yosys stopped.*tinynet_fifo"):
         synthesise(folder)
 
 

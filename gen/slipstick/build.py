@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.utils._pytree import tree_leaves
 
 from slipstick.boards import Board
 from slipstick.boards import board as find_board
@@ -22,7 +23,7 @@ from slipstick.elaborate import Network
 from slipstick.emit import require_ports, to_rtlil, to_verilog
 from slipstick.errors import SlipstickError
 from slipstick.fold import FoldChoices, NameTable, PinnedFold, Plan, plan
-from slipstick.frontend import FloatGraph, export_module, import_program, load_program
+from slipstick.frontend import FloatArgmax, FloatGraph, export_module, import_program, load_program
 from slipstick.graph import Graph, save
 from slipstick.manifest import describe
 from slipstick.quantise import (
@@ -124,16 +125,17 @@ def compile(
     source = import_program(program)
     check_layers(settings, source.names)
     frames = _frames(source, program, example_input, calibrate)
-    shown = load_frames(Path(evaluate), source.input.shape) if evaluate else frames
+    shown = _user_frames(source, evaluate) if evaluate else frames
     report("Calibrating and quantising", 0.1)
     graph = quantise(source, frames.images, settings)
     integers = quantise_input(graph, shown.images)
     report("Folding", 0.4)
     decided = plan(graph, _choices(settings))
+    _check_folds(settings, decided)
     top = NameTable().legal(name or _default_name(model))
     made = [parent for parent in folder.parents if not parent.exists()]
     folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    work = Path(tempfile.mkdtemp(prefix=_work_prefix(folder), dir=folder.parent))
     try:
         modules = _emit(graph, decided, top, work, report)
         report("Measuring accuracy", 0.85)
@@ -157,6 +159,11 @@ def compile(
     return Build(folder)
 
 
+def _work_prefix(folder: Path) -> str:
+    """Of the folder beside ``folder`` in which it is made."""
+    return f".{folder.name}-"
+
+
 def _move_into_place(work: Path, folder: Path) -> None:
     work.chmod(0o755)
     if folder.exists():
@@ -166,17 +173,20 @@ def _move_into_place(work: Path, folder: Path) -> None:
 
 def _fresh_folder(folder: Path) -> Path:
     """``folder``, known to be absent or empty and to lie where one can be made."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        kind = "is not empty" if folder.is_dir() else "is a file"
-        raise SlipstickError(f"Folder '{folder}'", kind, "choose another -o or remove it")
-    folder = folder.absolute()
-    nearest = next(parent for parent in folder.parents if parent.exists())
     try:
-        tempfile.TemporaryDirectory(dir=nearest).cleanup()
-    except OSError as error:
+        # A link to nothing is there, though it does not exist.
+        is_there, is_folder = folder.is_symlink() or folder.exists(), folder.is_dir()
+        if is_there and (not is_folder or any(folder.iterdir())):
+            kind = "is not empty" if is_folder else "is a file"
+            raise SlipstickError(f"Folder '{folder}'", kind, "choose another -o or remove it")
+        folder = folder.resolve()
+        nearest = next(parent for parent in folder.parents if parent.exists())
+        tempfile.TemporaryDirectory(prefix=_work_prefix(folder), dir=nearest).cleanup()
+    except (OSError, RuntimeError) as error:
+        # A loop of links is a RuntimeError until Python 3.12.
         raise SlipstickError(
             f"Folder '{folder}'",
-            f"cannot be written ({error.strerror})",
+            f"cannot be written ({getattr(error, 'strerror', None) or error})",
             "choose another -o or change the permissions",
         ) from error
     return folder
@@ -230,15 +240,24 @@ def _frames(
     calibrate: Path | str | None,
 ) -> Frames:
     if calibrate is not None:
-        return load_frames(Path(calibrate), source.input.shape)
+        return _user_frames(source, calibrate)
     warnings.warn(
         "no calibration images given: widths and scales come from the sample input and random "
         "images; pass --calibrate for trained networks",
         stacklevel=3,
     )
-    if example_input is None and program.example_inputs is not None:
-        example_input = program.example_inputs[0][0]
+    if example_input is None:
+        # However the program was called: by position, by name, inside a container.
+        leaves = tree_leaves(program.example_inputs)
+        example_input = leaves[0] if len(leaves) == 1 else None
     return stand_in_frames(example_input, source.input.shape)
+
+
+def _user_frames(source: FloatGraph, path: Path | str) -> Frames:
+    last = source[source.output]
+    scores = source[last.inputs[0]] if isinstance(last, FloatArgmax) else last
+    count, *size = scores.shape
+    return load_frames(Path(path), source.input.shape, count if size == [1, 1] else None)
 
 
 def _choices(settings: Config) -> FoldChoices:
@@ -247,6 +266,19 @@ def _choices(settings: Config) -> FoldChoices:
         for layer, options in settings.layer.items()
     }
     return FoldChoices(settings.fold.lanes, settings.fold.interval, pinned)
+
+
+def _check_folds(settings: Config, decided: Plan) -> None:
+    """Raises `SlipstickError` if lanes were chosen for a layer that has none."""
+    folded = {stage.nodes.node.name for stage in decided.stages if stage.fold}
+    for layer, options in settings.layer.items():
+        keys = [key for key in ("P", "S", "Q") if getattr(options, key) is not None]
+        if keys and layer not in folded:
+            raise SlipstickError(
+                f'Configuration [layer."{layer}"]',
+                f"'{keys[0]}' means nothing to a layer without lanes of its own",
+                "remove it",
+            )
 
 
 def _emit(graph: Graph, decided: Plan, top: str, work: Path, report: Progress) -> dict[str, str]:

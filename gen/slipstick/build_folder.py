@@ -5,7 +5,6 @@ docs/architecture.md describes the folder; these classes are that description, c
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from slipstick.errors import SlipstickError
+from slipstick.files import write_whole
 from slipstick.streams import Layout
 
 __all__ = [
@@ -34,13 +34,15 @@ WORD = 32
 
 # Names reach Verilog, C++ and file names, so a manifest from elsewhere must not smuggle others.
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Size = Annotated[int, Field(gt=0)]
+Size = Annotated[int, Field(gt=0, lt=1 << 53)]
 
 
 class Record(BaseModel):
     """Base of all: frozen, and closed, so that a misspelt key is found where it is written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
+    )
 
 
 class StreamRecord(Record):
@@ -128,7 +130,7 @@ class BoardRecord(Record):
 
     name: str
     part: str
-    clock_mhz: float = Field(gt=0)
+    clock_mhz: float = Field(ge=1e-3, le=1e6)
     capacity: Mapping[str, int]
 
 
@@ -180,7 +182,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise SlipstickError(
             f"Folder '{folder}'", f"holds no {FILE}", "give a folder that compile made"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(folder, str(error)) from error
     found = document.get("format") if isinstance(document, dict) else None
     if found != FORMAT:
@@ -196,9 +198,7 @@ def read_manifest(folder: Path) -> Manifest:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Writes ``manifest`` into ``folder``. Same manifest, same bytes; never half a file."""
     text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False)
-    partial = folder / f".{FILE}.partial"
-    partial.write_text(text + "\n", encoding="utf-8")
-    os.replace(partial, folder / FILE)
+    write_whole(folder / FILE, text + "\n")
 
 
 def _unreadable(folder: Path, cause: str) -> SlipstickError:

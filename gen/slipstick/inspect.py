@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from slipstick.build_folder import Manifest, StageRecord, read_manifest
+from slipstick.build_folder import Manifest, StageRecord
+from slipstick.built import read_build
 from slipstick.errors import SlipstickError
 from slipstick.frontend import FloatGraph, import_program, load_program
 from slipstick.frontend.nodes import (
@@ -17,7 +18,6 @@ from slipstick.frontend.nodes import (
     PlainMatmul,
     ShiftLayer,
 )
-from slipstick.graph import load
 
 LAYER_KINDS: dict[type[FloatNode], str] = {
     ShiftLayer: "shift",
@@ -46,8 +46,8 @@ def inspect_model(path: Path) -> dict[str, Any]:
 
 def summarise_build(folder: Path) -> dict[str, Any]:
     """What was built in ``folder``: stages, widths, proven intervals, folds, accuracy."""
-    manifest = read_manifest(folder)
-    tensors = load(folder / "graph").tensors
+    manifest, graph = read_build(folder)
+    tensors = graph.tensors
     accuracy = manifest.accuracy
     clock = manifest.board.clock_mhz
     return {

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from slipstick.errors import SlipstickError
 from slipstick.graph import nodes as kinds
+from slipstick.graph.execute import run
 from slipstick.graph.graph import Graph
 from slipstick.graph.window import Window
+from slipstick.npz import read_npz
 
 FORMAT = 1
 KINDS: dict[str, type[kinds.Node]] = {
@@ -60,13 +63,19 @@ def load(folder: Path) -> Graph:
         document = json.loads((folder / "graph.json").read_text(encoding="utf-8"))
         if document["format"] != FORMAT:
             raise ValueError(f"format {document['format']!r}, this version reads {FORMAT}")
-        with np.load(folder / "arrays.npz", allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
+        arrays = read_npz(folder / "arrays.npz")
         loaded = tuple(
             _node(number, record, arrays) for number, record in enumerate(document["nodes"])
         )
-        return Graph(loaded, document["output"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        graph = Graph(loaded, document["output"])
+        # Whether all arrays fit their nodes shows when the nodes are executed.
+        shape = graph.tensors[graph.input.name].shape
+        run(graph, torch.zeros((1, *shape), dtype=torch.int64))
+        return graph
+    except SlipstickError:
+        raise
+    except Exception as error:
+        # An edited file can hold anything where the nodes expect integers.
         raise SlipstickError(
             f"Graph '{folder}'", f"cannot be read ({error})", "compile the model again"
         ) from error
@@ -83,5 +92,7 @@ def _node(number: int, record: dict[str, Any], arrays: dict[str, np.ndarray]) ->
             values[field.name] = Window(**{k: tuple(v) for k, v in record["window"].items()})
         else:
             value = record[field.name]
+            if isinstance(value, float):
+                raise ValueError(f"'{field.name}' is {value}, no integer")
             values[field.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from slipstick.build_folder import Manifest
-from slipstick.errors import SlipstickError
+from slipstick.built import read_frames
 from slipstick.graph import Argmax, Graph, Input, run
 
 LOOKED_AT = 128
@@ -63,15 +63,15 @@ def gallery(folder: Path, manifest: Manifest, graph: Graph) -> Gallery | None:
 
     None if the frames are no images, or the network names no class.
     """
-    channels, height, width = manifest.input.shape
+    _, height, width = manifest.input.shape
     classifies = manifest.output.shape[1:] == (1, 1) and (
         manifest.output.shape[0] > 1 or isinstance(graph[graph.output], Argmax)
     )
     if min(height, width) < SMALLEST_SIDE or not classifies:
         return None
-    images, labels = _read(folder / "frames.npz")
-    if images.shape[1:] != (channels, height, width):
-        return None
+    images, known_labels = read_frames(folder, graph)
+    images = images[:LOOKED_AT]
+    labels = np.full(len(images), -1) if known_labels is None else known_labels[:LOOKED_AT]
     logits, predicted = _classify(graph, images)
     source = graph.input
     assert isinstance(source, Input)
@@ -102,19 +102,6 @@ def _varied(pictures: list[Picture]) -> tuple[Picture, ...]:
         rank[picture.number] = seen[picture.expected]
         seen[picture.expected] += 1
     return tuple(sorted(pictures, key=lambda picture: rank[picture.number])[:SHOWN])
-
-
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            images = archive["images"][:LOOKED_AT]
-            known = "labels" in archive.files
-            labels = archive["labels"][:LOOKED_AT] if known else np.full(len(images), -1)
-    except (OSError, KeyError, ValueError) as error:
-        raise SlipstickError(
-            f"File '{path}'", f"cannot be read ({error})", "compile the model again"
-        ) from error
-    return images, labels
 
 
 def _classify(graph: Graph, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,15 +1,15 @@
 """Renders the page from whatever the build folder holds."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from slipstick.build_folder import Manifest, read_manifest
-from slipstick.errors import SlipstickError
-from slipstick.graph import Graph, load
+from slipstick.build_folder import Manifest
+from slipstick.built import read_build
+from slipstick.files import write_whole
+from slipstick.graph import Graph
 from slipstick.report import headline, text
 from slipstick.report.frames import gallery
 from slipstick.report.layers import layers, remainders
@@ -43,17 +43,10 @@ def report(folder: Path) -> Path:
 
     Raises `SlipstickError` if ``folder`` is no build folder or a file in it is damaged.
     """
-    manifest = read_manifest(folder)
-    html = _environment().get_template("page.html.j2").render(_context(folder, manifest))
+    manifest, graph = read_build(folder)
+    html = _environment().get_template("page.html.j2").render(_context(folder, manifest, graph))
     path = folder / FILE
-    partial = folder / f".{FILE}.partial"
-    try:
-        partial.write_text(html, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise SlipstickError(
-            f"File '{path}'", f"cannot be written ({error.strerror})", "make the folder writable"
-        ) from error
+    write_whole(path, html)
     return path
 
 
@@ -75,8 +68,7 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _context(folder: Path, manifest: Manifest) -> dict[str, Any]:
-    graph = load(folder / "graph")
+def _context(folder: Path, manifest: Manifest, graph: Graph) -> dict[str, Any]:
     simulation, synthesis = read_simulation(folder), read_synthesis(folder)
     name = folder.resolve().name
     table = layers(manifest, graph, simulation, synthesis)

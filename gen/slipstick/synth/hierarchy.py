@@ -12,6 +12,21 @@ _IDENTIFIER = r"\\\S+|[A-Za-z_][\w$]*"
 _INSTANCE = re.compile(rf"^[ \t]*({_IDENTIFIER})[ \t]+({_IDENTIFIER})[ \t]*\(", re.MULTILINE)
 
 
+# The names of modules reach Yosys's command line, so a folder from elsewhere must not smuggle
+# others.
+_MODULE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+
+def _source(path: Path) -> str:
+    try:
+        if _MODULE.fullmatch(path.stem):
+            return path.read_text(encoding="utf-8")
+        cause = "its name is none that compile gives"
+    except (OSError, UnicodeDecodeError) as error:
+        cause = f"cannot be read ({error})"
+    raise SlipstickError(f"File '{path}'", cause, "compile the model again")
+
+
 @dataclass(frozen=True)
 class Instance:
     """An instance of a module, under the names of the Verilog without escapes."""
@@ -33,8 +48,11 @@ class Hierarchy:
 
     @classmethod
     def read(cls, folder: Path) -> "Hierarchy":
-        """All modules of ``folder``."""
-        return cls({p.stem: p.read_text(encoding="utf-8") for p in sorted(folder.glob("*.v"))})
+        """All modules of ``folder``.
+
+        Raises `SlipstickError` for a file that cannot be read, or whose name is no module's.
+        """
+        return cls({path.stem: _source(path) for path in sorted(folder.glob("*.v"))})
 
     @cached_property
     def children(self) -> dict[str, tuple[Instance, ...]]:

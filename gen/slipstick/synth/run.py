@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from slipstick.build_folder import Manifest, read_manifest
-from slipstick.errors import SlipstickError
+from slipstick.files import write_whole
 from slipstick.synth.hierarchy import Hierarchy, Instance
 from slipstick.synth.processes import Task, run_tasks
 from slipstick.synth.result import Resources, Row, SynthesisResult
@@ -42,7 +42,8 @@ def synthesise(
     start = time.monotonic()
     manifest = read_manifest(folder)
     hierarchy = Hierarchy.read(folder / "rtl")
-    hierarchy.require(manifest.top)
+    for module in (manifest.top, *(stage.module for stage in manifest.stages)):
+        hierarchy.require(module)
     found = _results(hierarchy, manifest.top, jobs, progress or (lambda *_: None))
     result = SynthesisResult(
         top=manifest.top,
@@ -55,7 +56,7 @@ def synthesise(
         },
         seconds=time.monotonic() - start,
     )
-    _write(folder / RESULT_FILE, result)
+    write_whole(folder / RESULT_FILE, json.dumps(result.to_json(), indent=1) + "\n")
     return result
 
 
@@ -98,16 +99,3 @@ def _short_version(creator: str) -> str:
     """Release and commit from the netlist's ``creator``, which goes on to name compiler paths."""
     match = re.match(r"Yosys (\S+)(?: \(git sha1 (\w+))?", creator)
     return "+".join(filter(None, match.groups())) if match else creator
-
-
-def _write(path: Path, result: SynthesisResult) -> None:
-    """Writes all or nothing: a reader never sees half a file."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise SlipstickError(
-            f"File '{path}'", f"cannot be written ({error.strerror})", "make the folder writable"
-        ) from error
