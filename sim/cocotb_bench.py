@@ -36,6 +36,8 @@ from slipstick.sim.wrapper import MODULE, probed_streams
 from slipstick.streams import unpack
 
 LOG_LINES = 400
+MOST_SEEDS = 2**31 - 1
+"""Verilator's are positive and have 31 bits."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,10 @@ def _start(job: CocotbJob, program: Path, work: Path, scenarios: Sequence[str]) 
         "work": str(work),
         "scenarios": list(scenarios),
         "seed": job.traffic.seed,
-        "plusargs": ["+verilator+rand+reset+2", f"+verilator+seed+{job.traffic.seed % 2**31 + 1}"],
+        "plusargs": [
+            "+verilator+rand+reset+2",
+            f"+verilator+seed+{job.traffic.seed % MOST_SEEDS + 1}",
+        ],
         "waves": job.waves is not None,
     }
     command = [sys.executable, "-m", "slipstick.sim.cocotb_process", json.dumps(document)]

@@ -10,6 +10,7 @@ import hashlib
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -209,11 +210,24 @@ def _verilate(work: Path, prefix: str, trace: list[str], more: list[str], code: 
 
 
 def _run(command: list[str], work: Path, environment: Mapping[str, str] | None = None) -> None:
-    done = subprocess.run(
-        command, cwd=work, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    with subprocess.Popen(
+        command,
+        cwd=work,
+        # The compiler's own temporary files go where they are removed with the rest.
+        env={**(environment or os.environ), "TMPDIR": str(work)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate()
+        except BaseException:
+            # make's compilers are children of the child: the whole session must end.
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode:
+        lines = [line for line in (err + out).splitlines() if line.strip()]
         worst = next((line for line in lines if "rror" in line), (lines or ["no message"])[-1])
         raise SlipstickError(
             f"Program '{Path(command[0]).name}'",

@@ -55,7 +55,11 @@ def require(*names: str) -> None:
 
 def compiler() -> list[str]:
     """The C++ compiler's command: CXX of the environment, or g++."""
-    return shlex.split(os.environ.get("CXX", "")) or ["g++"]
+    wanted = os.environ.get("CXX", "")
+    try:
+        return shlex.split(wanted) or ["g++"]
+    except ValueError as error:
+        raise SlipstickError(f"Variable CXX={wanted}", str(error), "correct or unset it") from error
 
 
 def verilator_root() -> Path:
@@ -72,7 +76,10 @@ def verilator_binary() -> Path:
 
 
 def _compiler() -> ToolStatus:
-    return _program("g++", "apt-get install g++", compiler())
+    try:
+        return _program("g++", "apt-get install g++", compiler())
+    except SlipstickError as error:
+        return ToolStatus("g++", False, f"{error.thing}: {error.cause}", error.fix)
 
 
 def _icarus() -> ToolStatus:

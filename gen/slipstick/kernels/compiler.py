@@ -23,7 +23,8 @@ def library() -> ctypes.CDLL | None:
     """The compiled kernels, or None (with one warning) where they cannot be compiled."""
     try:
         return ctypes.CDLL(str(_compiled()))
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        # A ValueError says that CXX has an open quote.
         warnings.warn(
             f"The C++ L1 kernel is not available ({_reason(error)}); using slower torch code. "
             "Install g++ or set CXX to a C++17 compiler.",
@@ -72,7 +73,7 @@ def _processor() -> str:
     return " ".join([platform.machine(), platform.processor(), *sorted(set(flags))])
 
 
-def _reason(error: OSError | subprocess.SubprocessError) -> str:
+def _reason(error: Exception) -> str:
     stderr = getattr(error, "stderr", None)
     text = stderr.decode(errors="replace") if stderr else str(error)
     return text.strip().splitlines()[0] if text.strip() else type(error).__name__
