@@ -77,11 +77,14 @@ def _read(path: Path) -> str:
 
 def _parse(name: str, text: str) -> Board:
     try:
-        return Board.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        # Beside what is no TOML: numbers of thousands of digits, a tower of brackets.
         raise SlipstickError(
             f"Board file '{name}'", f"is no valid TOML ({error})", "correct the file"
         ) from error
+    try:
+        return Board.model_validate(document)
     except ValidationError as error:
         raise SlipstickError(
             f"Board file '{name}'",

@@ -12,6 +12,8 @@ from command_line import Tiny, export, files_below, refused
 from synthetic_build import write_build
 from torch import nn
 
+import slipstick
+from slipstick.errors import SlipstickError
 from slipstick.nn import ShiftConv2d
 
 
@@ -135,6 +137,8 @@ BAD_IMAGES = {
     "nan": lambda path: npz(path, images=np.full((4, 1, 8, 8), np.nan, np.float32)),
     "no array": lambda path: npz(path, pictures=np.zeros((4, 1, 8, 8), np.float32)),
     "labels": lambda path: npz(path, images=np.zeros((4, 1, 8, 8)), labels=np.zeros(3, int)),
+    "class too high": lambda path: npz(path, images=np.zeros((4, 1, 8, 8)), labels=np.full(4, 4)),
+    "class below -1": lambda path: npz(path, images=np.zeros((4, 1, 8, 8)), labels=np.full(4, -2)),
     "objects": lambda path: npz(path, images=np.array([None, {}], object)),
     "not npz": lambda path: path.write_bytes(b"images"),
     "half": lambda path: path.write_bytes(half_of_images()),
@@ -155,6 +159,9 @@ BAD_CONFIGS = {
     "unknown key": "speed = 3",
     "unknown section": "[colour]\nred = 1",
     "unknown layer": "[layer.nowhere]\nP = 1",
+    "a tower of brackets": "a = " + "[" * 5_000,
+    "a number without end": "[fold]\nlanes = " + "9" * 5_000,
+    "fold of a layer without lanes": "[layer.relu]\nP = 1",
     "unknown layer key": "[layer.stem]\nR = 1",
     "fold of zero": "[layer.stem]\nP = 0",
     "fold too wide": "[layer.stem]\nP = 64",
@@ -198,6 +205,38 @@ def test_output_that_is_a_file(cli, tmp_path, model):
     refused(cli, tmp_path, "compile", model, "-o", tmp_path / "out/below")
 
 
+@pytest.mark.parametrize("target", ["nowhere", "out"])
+def test_output_that_is_a_link_to_nothing(cli, tmp_path, model, target):
+    (tmp_path / "out").symlink_to(tmp_path / target)
+    refused(cli, tmp_path, "compile", model, "-o", tmp_path / "out")
+
+
+@pytest.mark.parametrize("length", [250, 300])
+def test_names_too_long_for_a_file(cli, tmp_path, model, length):
+    refused(cli, tmp_path, "compile", model, "-o", tmp_path / ("o" * length))
+    refused(cli, tmp_path, "compile", tmp_path / ("m" * length), "-o", tmp_path / "out")
+    refused(cli, tmp_path, "inspect", tmp_path / ("m" * length))
+
+
+@pytest.mark.parametrize("waves", ["folder.vcd", "/proc/waves.vcd"])
+def test_waves_that_cannot_be_written(cli, tmp_path, build, waves):
+    (tmp_path / "folder.vcd").mkdir()
+    refused(cli, tmp_path, "simulate", build.folder, "--waves", tmp_path / waves)
+
+
+@pytest.mark.filterwarnings("ignore:no calibration images")
+@pytest.mark.parametrize("example", [np.nan, np.inf])
+def test_sample_input_that_is_not_finite(tmp_path, example):
+    with pytest.raises(SlipstickError, match="Sample input: must be finite"):
+        slipstick.compile(Tiny(), torch.full((1, 1, 8, 8), example), output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_open_quote_in_the_compilers_name(cli, build, monkeypatch, tmp_path):
+    monkeypatch.setenv("CXX", "g++ '")
+    assert "CXX" in refused(cli, tmp_path, "simulate", build.folder)
+
+
 def test_output_that_cannot_be_written(cli, tmp_path, model):
     # Not even root may make a folder here.
     refused(cli, tmp_path, "compile", model, "-o", Path("/proc/slipstick"))
@@ -235,7 +274,17 @@ def test_simulate_with_an_unknown_simulator(cli, build, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["my layer", 'it\'s "quoted"', "$display", "größe", "always", "a/b", "/etc/up", "x" * 300],
+    [
+        "my layer",
+        'it\'s "quoted"',
+        "$display",
+        "größe",
+        "always",
+        "a/b",
+        "/etc/up",
+        "x" * 300,
+        "\ud800",
+    ],
 )
 def test_any_layer_name_compiles(cli, tmp_path, images, name):
     path = export(Tiny(name), tmp_path / "m.pt2")

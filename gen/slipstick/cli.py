@@ -22,9 +22,22 @@ ERROR = 2
 INTERRUPTED = 130
 
 SYSTEM_LIMITS = frozenset(
-    {errno.EACCES, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENOMEM, errno.ENOSPC, errno.EROFS}
+    {
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EIO,
+        errno.ELOOP,
+        errno.EMFILE,
+        errno.ENAMETOOLONG,
+        errno.ENOMEM,
+        errno.ENOSPC,
+        errno.EPERM,
+        errno.EROFS,
+    }
 )
-"""Failures of the machine, wherever they happen. Any other `OSError` that escapes is a bug."""
+"""Failures of the machine or of a path, wherever they happen. Any other `OSError` that escapes is
+a bug."""
 
 app = typer.Typer(
     name="slipstick",

@@ -5,7 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
@@ -33,7 +33,9 @@ def complain(error: SlipstickError, as_json: bool) -> None:
     sys.stderr.write(f"error: {_one_line(str(error))}\n")
     if as_json:
         fields = {"thing": error.thing, "cause": error.cause, "fix": error.fix}
-        sys.stdout.write(json.dumps({"error": fields}) + "\n")
+        # Where stdout itself is what fails, the line on stderr must do.
+        with suppress(OSError):
+            sys.stdout.write(json.dumps({"error": fields}) + "\n")
 
 
 class Task:

@@ -96,7 +96,8 @@ def load_config(path: Path | None) -> Config:
         raise SlipstickError(
             thing, f"cannot be read ({error.strerror})", "give the path of a TOML file"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # Beside what is no TOML: no UTF-8, numbers of thousands of digits, a tower of brackets.
         raise SlipstickError(thing, f"is not TOML ({error})", "correct it there") from error
     try:
         return Config.model_validate(document)
