@@ -280,6 +280,7 @@ def test_simulate_with_an_unknown_simulator(cli, build, tmp_path):
         "$display",
         "größe",
         "always",
+        "o_data",
         "a/b",
         "/etc/up",
         "x" * 300,

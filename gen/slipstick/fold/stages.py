@@ -26,7 +26,8 @@ RESERVED = frozenset(
     pure rand randc real realtime ref reg release repeat return rst scalared sequence shortint
     signed small solve specify static string strong0 strong1 struct super supply0 supply1 table
     tagged task this time top tri type typedef union unique unsigned use var vectored virtual
-    void wait wand weak0 weak1 while wire with within wor xnor xor""".split()
+    void wait wand weak0 weak1 while wire with within wor xnor xor
+    i_data i_last i_valid i_ready o_data o_last o_valid o_ready error_short error_long""".split()
 )
 """Words a Verilog or SystemVerilog reader would not take as a name, and our own port names."""
 
