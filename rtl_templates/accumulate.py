@@ -56,9 +56,10 @@ class Accumulate(wiring.Component):
             }
         )
 
-    def model(self, sums: np.ndarray) -> np.ndarray:
-        """``(beats, steps, lanes)`` to totals ``(beats, lanes)``."""
-        return sums.max(axis=1) if self._kind == "max" else sums.sum(axis=1)
+    def model(self, sums: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """``(steps, lanes)`` to totals ``(beats, lanes)``; ``starts`` are beats' first steps."""
+        combine = np.maximum if self._kind == "max" else np.add
+        return np.asarray(combine.reduceat(sums, starts, axis=0))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

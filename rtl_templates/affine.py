@@ -83,7 +83,7 @@ class Affine(wiring.Component):
         rounding = 0
         if constants.rounding != "floor" and constants.shift:
             rounding = 1 << (constants.shift - 1)
-        self._bias = constants.bias + self._terms.correction(beats) + rounding
+        self._bias = constants.bias + self._terms.correction(np.arange(beats)) + rounding
         self.latency = self._terms.latency + 2
         super().__init__(
             {

@@ -66,9 +66,9 @@ class Engine(wiring.Component):
         results = []
         for frame in frames:
             sums = self._lanes.model(self._reader.gather(frame))
-            totals = self._accumulate.model(
-                sums.reshape(-1, walk.steps_per_beat, self._lanes.outputs)
-            )
+            pixels = np.arange(0, len(sums), len(walk.kept))
+            starts = (pixels[:, None] + walk.beat_starts).ravel()
+            totals = self._accumulate.model(sums, starts)
             results.append(self._affine.model(totals) if self._affine else totals)
         return np.stack(results)
 
@@ -115,7 +115,7 @@ class Engine(wiring.Component):
 
     def _results(self, m: Module, valid: Signal, payload: Signal) -> None:
         """The FIFO that takes what is under way when the consumer stops."""
-        depth = -(-(self.latency + ROUND_TRIP) // self._reader.walk.steps_per_beat) + 1
+        depth = -(-(self.latency + ROUND_TRIP) // self._reader.walk.shortest_beat) + 1
         m.submodules.credits = credits = Credits(depth)
         m.submodules.results = results = Fifo(len(payload), depth)
         wiring.connect(m, wiring.flipped(self.o), results.o)

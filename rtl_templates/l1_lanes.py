@@ -43,11 +43,12 @@ class L1Lanes(LaneArray):
         self.sum_hi = terms * source.hi + 2 * int(excess)
         super().__init__(source, outputs, shape_for(self.sum_lo, self.sum_hi).width)
 
-    def correction(self, beats: int) -> np.ndarray:
-        """What to add to the *negated* summed steps for ``-sum |x - w|``, int64 ``(beats, P)``."""
-        steps, outputs, *_ = self._weight.shape
-        sums = self._weight.sum(axis=(2, 3))
-        return sums.reshape(beats, steps // beats, outputs).sum(axis=1)
+    def correction(self, starts: np.ndarray) -> np.ndarray:
+        """What to add to the *negated* summed steps for ``-sum |x - w|``, int64 ``(beats, P)``.
+
+        ``starts`` are the steps with which output beats begin.
+        """
+        return np.asarray(np.add.reduceat(self._weight.sum(axis=(2, 3)), starts, axis=0))
 
     def model(self, words: np.ndarray) -> np.ndarray:
         """``(steps, taps, lanes)`` integers to the sums ``(steps, P)``."""

@@ -119,7 +119,8 @@ class MovedWalk(WindowWalk):
         inside = (y >= 0) & (y < self.height) & (x >= 0) & (x < self.width)
         index = (y * self.width + x) * self.words + self.moves.word[word]
         reads = np.where(inside & self.moves.real[word], index, -1)
-        return reads.reshape(-1, 1, reads.shape[-1])
+        reads = reads.reshape(rows, columns, -1, reads.shape[-1])
+        return reads[:, :, self.kept].reshape(-1, 1, reads.shape[-1])
 
 
 def moved_walk(

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from slipstick.rtl_templates.arithmetic import delayed
 from slipstick.rtl_templates.rom import rom_lookup
+from slipstick.rtl_templates.step_program import StepProgram
 from slipstick.rtl_templates.stream import flat_stream
 from slipstick.rtl_templates.window_walk import WindowWalk
 
@@ -80,8 +81,10 @@ class RowRing(wiring.Component):
         m = Module()
         go = Signal()
         counters, wraps = self._loops(m, go)
+        if self.walk.skipped:
+            self._program(m, go, counters, wraps)
         self._rows(m, go, counters, wraps)
-        self._read(m, counters, self._pointer(m, *self._pointer_step(m, go, wraps)))
+        self._read(m, counters, self._pointer(m, *self._pointer_step(m, go, counters, wraps)))
         self._flags(m, go, wraps)
         return m
 
@@ -100,6 +103,19 @@ class RowRing(wiring.Component):
                 m.d.sync += counter.eq(Mux(at_end, 0, counter + 1))
             inner = wraps[loop] & at_end
         return counters, wraps
+
+    def _program(
+        self, m: Module, go: Signal, counters: dict[str, Value], wraps: dict[str, Signal]
+    ) -> None:
+        """What the loops inside a pixel would count, from the table of the steps that are done.
+
+        Adds to ``counters`` those loops, ``first``, and ``travel``, the pointer's way to the next
+        step; to ``wraps`` the end of an output beat.
+        """
+        m.submodules.program = program = StepProgram(self.walk)
+        m.d.comb += [program.i_go.eq(go), program.i_step.eq(counters.get("step", Const(0)))]
+        counters |= {name: getattr(program, f"o_{name}") for name in program.fields}
+        wraps["beat"] = program.o_last
 
     def _rows(
         self, m: Module, go: Signal, counters: dict[str, Signal], wraps: dict[str, Signal]
@@ -140,6 +156,8 @@ class RowRing(wiring.Component):
         ]
 
     def _first(self, m: Module, counters: dict[str, Signal]) -> Signal:
+        if "first" in counters:
+            return counters["first"]
         first = Signal(name="first")
         inner = [counters[loop] for loop in ("word", "kx", "ky") if loop in counters]
         m.d.comb += first.eq(~Cat(inner).any() if inner else 1)
@@ -158,7 +176,7 @@ class RowRing(wiring.Component):
         ]
 
     def _pointer_step(
-        self, m: Module, go: Signal, wraps: dict[str, Signal]
+        self, m: Module, go: Signal, counters: dict[str, Signal], wraps: dict[str, Signal]
     ) -> tuple[Signal, Signal, Signal]:
         """The step of this cycle's advance, with and without the wrap of the ring."""
         depth = self.walk.depth
@@ -166,7 +184,8 @@ class RowRing(wiring.Component):
         wrapped_step = Signal(depth.bit_length() + 1, name="wrapped_step")
         valid = Signal(name="step_valid")
         m.d.sync += valid.eq(go)
-        for loop, _, distance in self.walk.address_steps()[1]:
+        for loop, _, constant in self.walk.address_steps()[1]:
+            distance = counters["travel"] if loop == "step" else constant
             # Outer loops come later and override: the outermost that advances decides.
             with m.If(wraps[loop]):
                 m.d.sync += [step.eq(distance), wrapped_step.eq(distance - depth)]

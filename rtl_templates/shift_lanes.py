@@ -95,8 +95,10 @@ class ShiftLanes(LaneArray):
         self.sum_hi = max(sum(hi for _, hi in row) for row in bounds)
         super().__init__(source, outputs, shape_for(self.sum_lo, self.sum_hi).width)
 
-    def correction(self, beats: int) -> np.ndarray:
+    def correction(self, starts: np.ndarray) -> np.ndarray:
         """What the summed steps of each output lack, int64 ``(beats, P)``.
+
+        ``starts`` are the steps with which output beats begin.
 
         A lane of ``n`` bits inverts an unsigned ``v`` to ``2**n - 1 - v``, a signed one to
         ``-1 - v``.
@@ -106,7 +108,7 @@ class ShiftLanes(LaneArray):
             for lane in row:
                 wrap = 0 if self.source.signed else 1 << lane.bits(self.source)
                 result[:, p] += lane.negative * ((1 - wrap) << lane.scale)
-        return result.reshape(beats, -1, len(self._rows)).sum(axis=1)
+        return np.asarray(np.add.reduceat(result, starts, axis=0))
 
     def model(self, words: np.ndarray) -> np.ndarray:
         """``(steps, taps, lanes)`` integers to the sums ``(steps, P)``."""

@@ -1,6 +1,6 @@
 """In which order an engine reads the pixels it has stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,8 @@ class WindowWalk:
     """In which order an engine reads which words of a frame.
 
     For every output pixel, for every output beat, for every tap fold, for every word: one
-    *step*, one cycle. A step reads ``parallel_taps`` words.
+    *step*, one cycle. A step reads ``parallel_taps`` words. Steps that compute nothing may be left
+    out, the same ones at every pixel.
 
     Parameters
     ----------
@@ -23,6 +24,8 @@ class WindowWalk:
     words_per_beat : words that one output beat reads of each tap.
     beats_per_block : consecutive output beats that read the same words; the next block reads
         the next ``words_per_beat`` words.
+    skipped : steps of an output pixel that are left out, counted in their order. Every output
+        beat must keep one.
     """
 
     height: int
@@ -36,6 +39,7 @@ class WindowWalk:
     beats: int
     words_per_beat: int
     beats_per_block: int
+    skipped: tuple[int, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if self.parallel_taps not in self.legal_parallel_taps(self.kernel):
@@ -49,6 +53,10 @@ class WindowWalk:
             )
         if self.beats // self.beats_per_block * self.words_per_beat > self.words:
             raise ValueError(f"Blocks must lie within {self.words} words")
+        if not set(self.skipped) <= set(range(self.beats * self.steps_per_beat)):
+            raise ValueError("Skipped steps must be steps of an output pixel")
+        if len(np.unique(self.beat_of_step)) != self.beats:
+            raise ValueError("Every output beat must keep a step")
 
     @staticmethod
     def legal_parallel_taps(kernel: tuple[int, int]) -> tuple[int, ...]:
@@ -81,14 +89,34 @@ class WindowWalk:
 
     @property
     def steps_per_beat(self) -> int:
-        """Cycles of one output beat."""
+        """Steps of one output beat, with those that are left out."""
         return self.tap_folds[0] * self.tap_folds[1] * self.words_per_beat
+
+    @cached_property
+    def kept(self) -> np.ndarray:
+        """The steps of an output pixel that are done, counted with the others: ``(kept,)``."""
+        return np.setdiff1d(np.arange(self.beats * self.steps_per_beat), self.skipped)
+
+    @cached_property
+    def beat_of_step(self) -> np.ndarray:
+        """The output beat that each step of a pixel adds to: ``(kept,)``."""
+        return self.kept // self.steps_per_beat
+
+    @cached_property
+    def beat_starts(self) -> np.ndarray:
+        """Where in `kept` each output beat begins: ``(beats,)``."""
+        return np.searchsorted(self.beat_of_step, np.arange(self.beats))
+
+    @property
+    def shortest_beat(self) -> int:
+        """Cycles of the output beat that takes the fewest."""
+        return int(np.bincount(self.beat_of_step).min())
 
     @property
     def cycles(self) -> int:
         """Initiation interval of a frame when input and output never wait."""
         height, width = self.output_size
-        return height * width * self.beats * self.steps_per_beat
+        return height * width * len(self.kept)
 
     @cached_property
     def row_program(self) -> tuple[tuple[int, int], ...]:
@@ -172,7 +200,35 @@ class WindowWalk:
         index = (y * self.width + x) * self.words + word
         inside = (y >= 0) & (y < self.height) & (x >= 0) & (x < self.width)
         reads = np.where(inside, index, -1)
-        return reads.transpose(0, 3, 6, 1, 4, 7, 2, 5).reshape(-1, self.parallel_taps)
+        reads = reads.transpose(0, 3, 6, 1, 4, 7, 2, 5).reshape(
+            rows, columns, -1, self.parallel_taps
+        )
+        return reads[:, :, self.kept].reshape(-1, self.parallel_taps)
+
+    @property
+    def loop_counts(self) -> dict[str, int]:
+        """Rounds of the loops inside a pixel, from the outermost inward."""
+        return {
+            "block": self.beats // self.beats_per_block,
+            "beat": self.beats_per_block,
+            "ky": self.tap_folds[0],
+            "kx": self.tap_folds[1],
+            "word": self.words_per_beat,
+        }
+
+    @cached_property
+    def loop_of_step(self) -> dict[str, np.ndarray]:
+        """What the loops inside a pixel count in each of its steps, by loop: ``(kept,)``."""
+        counts = self.loop_counts
+        return dict(zip(counts, np.unravel_index(self.kept, tuple(counts.values())), strict=True))
+
+    @cached_property
+    def travels(self) -> np.ndarray:
+        """How far each step of a pixel lies from the pixel's first word: ``(kept,)``."""
+        loops = self.loop_of_step
+        word = loops["block"] * self.words_per_beat + loops["word"]
+        (dy, dx), pixel = self.dilation, self.words
+        return (loops["ky"] * dy * self.width + loops["kx"] * dx) * pixel + word
 
     def address_steps(self) -> tuple[int, tuple[tuple[str, int, int], ...]]:
         """First pointer, and ``(loop, count, pointer step)`` from the innermost loop outward.
@@ -180,27 +236,41 @@ class WindowWalk:
         The step is what the pointer moves by when that loop advances and all inner ones wrap.
         Everything is modulo the ring's depth: a window may begin before the frame does.
         """
-        (sy, sx), (dy, dx) = self.stride, self.dilation
-        fold_y, fold_x = self.tap_folds
-        rows, columns = self.output_size
-        pixel, line = self.words, self.width * self.words
-        blocks = self.beats // self.beats_per_block
+        line, rows, columns = self.width * self.words, *self.output_size
+        inner, travelled = self._inner_steps()
+        first = int(self.travels[0]) - self.padding[0] * line - self.padding[2] * self.words
+        loops = (
+            ("ox", columns, self.stride[1] * self.words),
+            ("oy", rows, self.stride[0] * line),
+            ("frame", 0, self.height * line),
+        )
+        steps = list(inner)
+        for loop, count, stride in loops:
+            steps.append((loop, count, (stride - travelled) % self.depth))
+            travelled += (count - 1) * stride
+        return first % self.depth, tuple(steps)
+
+    def _inner_steps(self) -> tuple[list[tuple[str, int, int]], int]:
+        """The loops inside a pixel, and how far the pointer gets from its first to its last step.
+
+        Where steps are left out one loop counts those that are not; its pointer steps differ and
+        are those between `travels`.
+        """
+        if self.skipped:
+            return [("step", len(self.kept), 0)], int(self.travels[-1] - self.travels[0])
+        (dy, dx), (fold_y, fold_x) = self.dilation, self.tap_folds
         loops = (
             ("word", self.words_per_beat, 1),
-            ("kx", fold_x, dx * pixel),
-            ("ky", fold_y, dy * line),
+            ("kx", fold_x, dx * self.words),
+            ("ky", fold_y, dy * self.width * self.words),
             ("beat", self.beats_per_block, 0),
-            ("block", blocks, self.words_per_beat),
-            ("ox", columns, sx * pixel),
-            ("oy", rows, sy * line),
-            ("frame", 0, self.height * line),
+            ("block", self.beats // self.beats_per_block, self.words_per_beat),
         )
         steps, travelled = [], 0
         for loop, count, stride in loops:
             steps.append((loop, count, (stride - travelled) % self.depth))
             travelled += (count - 1) * stride
-        first = -(self.padding[0] * line + self.padding[2] * pixel) % self.depth
-        return first, tuple(steps)
+        return steps, travelled
 
     def tap_offsets(self) -> tuple[int, ...]:
         """Pointer offset of each parallel tap, row by row."""

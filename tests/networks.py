@@ -11,6 +11,7 @@ from slipstick.graph import (
     Argmax,
     Concat,
     Flatten,
+    Gate,
     Graph,
     Input,
     L1Matmul,
@@ -103,6 +104,9 @@ class Builder:
             lowest = draw(st.sampled_from([0, 0, -3, -9]))
             exponent = self.random.integers(lowest, draw(st.integers(1, 6)), shape)
             sign = self.random.integers(-1, 2, shape)
+            # Whole inputs, outputs and taps without a weight, as pruning leaves them.
+            for axis in draw(st.sets(st.integers(1, 4), max_size=2)):
+                sign *= np.moveaxis(self.random.integers(0, 2, (shape[axis], 1, 1, 1, 1)), 0, axis)
             name = self.name("shift_")
             node = ShiftMatmul(name, (source,), exponent, sign, 4, bias, window, groups)
         made = self.add(node)
@@ -152,13 +156,31 @@ class Builder:
         made = self.add(Concat(self.name("concat_"), names, shifts))
         return self.affine(made) if self.tensors[made].width > 12 else made
 
+    def gated(self, source: str) -> str:
+        """Each channel shifted by what a vector says that was made of the whole image."""
+        channels, height, width = self.tensors[source].shape
+        whole = Window((height, width), (height, width))
+        pooled = self.add(Pool(self.name("mean_"), (source,), "sum", whole))
+        if self.draw(st.booleans()):
+            pooled = self.matmul(self.affine(pooled), self.draw(st.integers(1, 4)), Window())
+        logits = self.matmul(self.affine(pooled), channels, Window())
+        lo, hi = int(self.tensors[logits].lo.min()), int(self.tensors[logits].hi.max())
+        drawn = self.random.integers(lo - 1, hi + 3, self.draw(st.integers(1, 7)))
+        made = self.add(Gate(self.name("gate_"), (source, logits), np.sort(drawn)[::-1].copy()))
+        return (
+            self.affine(made) if self.draw(st.booleans()) or self.tensors[made].width > 12 else made
+        )
+
 
 @st.composite
 def graphs(draw: st.DrawFn, layers: int = 3, largest: int = 7) -> Graph:
     """A network of up to ``layers`` layers or blocks and perhaps a classifier."""
     builder = Builder(draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1))))
     current = builder.input(largest)
-    steps = [builder.matmul, builder.pool, builder.move, builder.residual, builder.concat]
+    steps = [
+        *(builder.matmul, builder.pool, builder.move),
+        *(builder.residual, builder.concat, builder.gated),
+    ]
     for step in draw(st.lists(st.sampled_from(steps), min_size=1, max_size=layers)):
         current = step(current)
     if draw(st.booleans()):

@@ -42,7 +42,20 @@ def walks(draw, blocks=False):
         "beats_per_block": 1 if blocks else beats,
     }
     walk = WindowWalk(**fields)
-    return walk if min(walk.output_size) > 0 else draw(walks(blocks))
+    if min(walk.output_size) < 1:
+        return draw(walks(blocks))
+    return WindowWalk(**fields, skipped=draw(skips(walk)))
+
+
+@st.composite
+def skips(draw, walk):
+    """No steps, or any of them such that every output beat keeps one."""
+    if draw(st.booleans()):
+        return ()
+    skipped = draw(st.sets(st.integers(0, len(walk.kept) - 1)))
+    keeps = [draw(st.integers(0, walk.steps_per_beat - 1)) for _ in range(walk.beats)]
+    kept = {beat * walk.steps_per_beat + step for beat, step in enumerate(keeps)}
+    return tuple(sorted(skipped - kept))
 
 
 @st.composite
@@ -99,7 +112,7 @@ def summing(lanes, walk):
 def test_l1_engine(walk, data, pauses, seed):
     source = data.draw(formats(walk.parallel_taps))
     rng = np.random.default_rng(seed)
-    shape = (walk.steps_per_beat * walk.beats, data.draw(st.integers(1, 3)))
+    shape = (len(walk.kept), data.draw(st.integers(1, 3)))
     weight = rng.integers(source.lo, source.hi + 1, (*shape, walk.parallel_taps, source.lanes))
     lanes = L1Lanes(source, weight)
     total = summing(lanes, walk)
@@ -112,7 +125,7 @@ def test_l1_engine(walk, data, pauses, seed):
 def test_shift_engine(walk, data, pauses, seed):
     source = data.draw(formats(walk.parallel_taps))
     rng = np.random.default_rng(seed)
-    shape = (walk.steps_per_beat * walk.beats, data.draw(st.integers(1, 3)))
+    shape = (len(walk.kept), data.draw(st.integers(1, 3)))
     shape = (*shape, walk.parallel_taps, source.lanes, data.draw(st.integers(1, 3)))
     exponent = rng.integers(0, data.draw(st.integers(1, 17)), shape)
     lanes = ShiftLanes(source, exponent, rng.integers(-1, 2, shape))
@@ -241,6 +254,10 @@ def test_parameters_are_checked():
         WindowWalk(5, 4, 1, (3, 3), (1, 1), (0, 0, 0, 0), (1, 1), 2, 2, 1, 2)
     with refuses("Beats per block must divide 2, not 3"):
         WindowWalk(5, 4, 1, (3, 3), (1, 1), (0, 0, 0, 0), (1, 1), 3, 2, 1, 3)
+    with refuses("Every output beat must keep a step"):
+        WindowWalk(5, 4, 1, (3, 3), (1, 1), (0,) * 4, (1, 1), 3, 2, 1, 2, skipped=(3, 4, 5))
+    with refuses("Skipped steps must be steps of an output pixel"):
+        WindowWalk(5, 4, 1, (3, 3), (1, 1), (0,) * 4, (1, 1), 3, 2, 1, 2, skipped=(6,))
     with refuses("Weights must lie in [0, 15], not [16, 16]"):
         L1Lanes(LaneInput(1, 1, 4, False, 0, 15), np.full((1, 1, 1, 1), 16))
     with refuses("Count must be a positive integer, not 0"):

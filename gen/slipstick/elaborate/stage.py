@@ -6,8 +6,7 @@ from functools import singledispatch
 import numpy as np
 from amaranth.lib import wiring
 
-from slipstick.elaborate.arrange import arrange_channels, arrange_weights, is_real
-from slipstick.fold import Stage
+from slipstick.fold import Stage, arrange_channels, arrange_weights, is_real
 from slipstick.graph import (
     Add,
     Argmax,
@@ -140,7 +139,7 @@ def _(node: ShiftMatmul, stage: Stage, graph: Graph) -> Engine:
         for table in (node.exponent, node.sign)
     )
     lanes = ShiftLanes(_lane_input(stage, source), exponent, sign)
-    offset = lanes.correction(walk.beats) + arrange_channels(node.bias, layout)
+    offset = lanes.correction(walk.beat_starts) + arrange_channels(node.bias, layout)
     return _matmul(stage, graph, lanes, 1, offset)
 
 
@@ -156,7 +155,7 @@ def _(node: L1Matmul, stage: Stage, graph: Graph) -> Engine:
     bias = node.bias - np.abs(node.weight - clipped).sum(axis=(1, 2, 3))
     weight = arrange_weights(clipped, walk, words, layout, node.groups)
     lanes = L1Lanes(taken, weight)
-    offset = lanes.correction(walk.beats) + arrange_channels(bias, layout)
+    offset = lanes.correction(walk.beat_starts) + arrange_channels(bias, layout)
     return _matmul(stage, graph, lanes, -1, offset)
 
 

@@ -9,7 +9,7 @@ from slipstick.fold.engine_fold import (
     Fold,
     Shape,
     check_fold,
-    fold_cycles,
+    engine_cycles,
     legal_folds,
     stage_shape,
 )
@@ -105,7 +105,7 @@ def _candidates(shape: Shape, source: Tensor, pinned: PinnedFold) -> list[_Candi
         # Nothing fits the pinned values: let the first clash say why.
         check_fold(shape, min(folds, key=lambda fold: vars(fold).values().__iter__().__next__()))
     return sorted(
-        (_Candidate(f, fold_cycles(shape, f, source), _cost(shape, f)) for f in legal),
+        (_Candidate(f, engine_cycles(shape, f, source), _cost(shape, f)) for f in legal),
         key=lambda c: (c.cost, c.cycles, c.fold.outputs, c.fold.inputs, c.fold.taps),
     )
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import singledispatch
+from functools import lru_cache, singledispatch
+
+import numpy as np
 
 from slipstick.errors import SlipstickError
+from slipstick.fold.arrange import arrange_weights
 from slipstick.fold.moves import lane_moves
 from slipstick.fold.stages import StageNodes
 from slipstick.graph import L1Matmul, Move, Node, Pool, ShiftMatmul, Tensor, Window
@@ -34,7 +37,7 @@ class Fold:
         return self.outputs * self.inputs * self.taps
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shape:
     """What a layer with a window is to an engine.
 
@@ -45,6 +48,7 @@ class Shape:
     inputs, outputs : channels that the lanes read, and make.
     stored : channels that the line buffer stores; others than ``inputs`` where ``move`` picks.
     move : where the lanes find their channels, if not in place.
+    weighted : whether a weight counts, bool ``(O, I/groups, kh, kw)``, or None if all do.
     """
 
     name: str
@@ -55,6 +59,7 @@ class Shape:
     terms: int
     stored: int
     move: Move | None = None
+    weighted: np.ndarray | None = None
 
     @property
     def group_inputs(self) -> int:
@@ -77,7 +82,17 @@ def shape_of(node: Node, source: Tensor) -> Shape | None:
 def _(node: ShiftMatmul, source: Tensor) -> Shape:
     terms, outputs = node.exponent.shape[:2]
     channels = source.shape[0]
-    return Shape(node.name, node.window, node.groups, channels, outputs, terms, channels)
+    weighted = node.sign.any(axis=0)
+    return Shape(
+        node.name,
+        node.window,
+        node.groups,
+        channels,
+        outputs,
+        terms,
+        channels,
+        weighted=None if weighted.all() else weighted,
+    )
 
 
 @shape_of.register
@@ -237,7 +252,7 @@ def walk_of(
         beats_per_block = len(outputs.beats) // shape.groups
     window = shape.window
     if shape.move is not None:
-        return moved_walk(
+        walk: WindowWalk = moved_walk(
             height=source.shape[1],
             width=source.shape[2],
             words=len(taken.beats),
@@ -248,32 +263,78 @@ def walk_of(
             moves=lane_moves(shape.move, words, taken),
             boundary=shape.move.boundary,
         )
-    return WindowWalk(
-        height=source.shape[1],
-        width=source.shape[2],
-        words=len(taken.beats),
-        kernel=window.kernel,
-        stride=window.stride,
-        padding=window.padding,
-        dilation=window.dilation,
-        parallel_taps=fold.taps,
-        beats=len(outputs.beats),
-        words_per_beat=words_per_beat,
-        beats_per_block=beats_per_block,
-    )
+    else:
+        walk = WindowWalk(
+            height=source.shape[1],
+            width=source.shape[2],
+            words=len(taken.beats),
+            kernel=window.kernel,
+            stride=window.stride,
+            padding=window.padding,
+            dilation=window.dilation,
+            parallel_taps=fold.taps,
+            beats=len(outputs.beats),
+            words_per_beat=words_per_beat,
+            beats_per_block=beats_per_block,
+        )
+    if shape.weighted is None:
+        return walk
+    met = arrange_weights(shape.weighted, walk, words, outputs, shape.groups)
+    return replace(walk, skipped=_skipped(met.any(axis=(1, 2, 3)), walk.steps_per_beat))
 
 
-def fold_cycles(shape: Shape, fold: Fold, source: Tensor) -> int:
-    """Initiation interval of the engine; the larger of its steps and its input beats."""
+def _skipped(met: np.ndarray, steps_per_beat: int) -> tuple[int, ...]:
+    """The steps that meet no weight; an output beat that meets none keeps its first step."""
+    kept = met.reshape(-1, steps_per_beat).copy()
+    kept[:, 0] |= ~kept.any(axis=1)
+    return tuple(np.flatnonzero(~kept.ravel()).tolist())
+
+
+def engine_cycles(shape: Shape, fold: Fold, source: Tensor) -> int:
+    """Initiation interval of the engine: the larger of its steps and its input beats.
+
+    Where weights are 0 and the source is a flattened image the steps are an estimate: which
+    ones meet no weight depends on the order in which the image passes.
+    """
     height, width = shape.window.output_size(*source.shape[1:])
-    parallel = _parallel_groups(shape, fold)
-    blocks = -(-shape.groups // parallel)
+    return max(height * width * _steps(shape, fold), input_beats(shape, fold, source))
+
+
+def input_beats(shape: Shape, fold: Fold, source: Tensor) -> int:
+    """Cycles in which a frame enters the engine."""
+    blocks = -(-shape.groups // _parallel_groups(shape, fold))
     words = blocks * -(-shape.group_inputs // fold.inputs)
     if shape.move is not None:
         words = -(-shape.stored // read_layout(shape, fold).lanes)
-    beats = blocks if parallel > 1 else shape.groups * -(-shape.group_outputs // fold.outputs)
-    steps = -(-shape.group_inputs // fold.inputs) * (shape.window.taps // fold.taps)
-    return max(height * width * beats * steps, source.shape[1] * source.shape[2] * words)
+    return source.shape[1] * source.shape[2] * words
+
+
+def _steps(shape: Shape, fold: Fold) -> int:
+    """Steps of an output pixel."""
+    if shape.weighted is None:
+        parallel = _parallel_groups(shape, fold)
+        blocks = -(-shape.groups // parallel)
+        beats = blocks if parallel > 1 else shape.groups * -(-shape.group_outputs // fold.outputs)
+        words = -(-shape.group_inputs // fold.inputs)
+        return beats * words * (shape.window.taps // fold.taps)
+    met = _met_by_outputs(shape, fold.inputs, fold.taps)
+    block = len(met) if fold.outputs > shape.group_outputs else shape.group_outputs
+    blocks = met.reshape(-1, block, met.shape[1])
+    starts = np.arange(0, block, fold.outputs)
+    beats = np.logical_or.reduceat(blocks, starts, axis=1)
+    return int(np.maximum(1, beats.sum(axis=2)).sum())
+
+
+@lru_cache(maxsize=32)
+def _met_by_outputs(shape: Shape, inputs: int, taps: int) -> np.ndarray:
+    """Whether an output meets a weight in each of its steps, bool ``(O, steps)``."""
+    assert shape.weighted is not None
+    outputs, channels, _, columns = shape.weighted.shape
+    words = np.logical_or.reduceat(shape.weighted, np.arange(0, channels, inputs), axis=1)
+    if taps == 1:
+        return words.reshape(outputs, -1)
+    together = (3,) if taps == columns else (2, 3)
+    return words.any(axis=together).reshape(outputs, -1)
 
 
 def legal_folds(shape: Shape) -> list[Fold]:

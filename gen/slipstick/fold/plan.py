@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from slipstick.fold.balance import FoldChoices, balance
 from slipstick.fold.engine_fold import (
     Fold,
-    fold_cycles,
+    input_beats,
     input_layout,
     output_layout,
     stage_shape,
@@ -119,7 +119,7 @@ def _decide(
     words = words_of(shape, fold, taken)
     output = output_layout(shape, fold, words)
     walk = walk_of(shape, fold, tensor, taken, words, output)
-    cycles = max(walk.cycles, fold_cycles(shape, fold, tensor))
+    cycles = max(walk.cycles, input_beats(shape, fold, tensor))
     return Stage(stage, fold, walk, words, (taken,), output, cycles, ())
 
 

@@ -11,8 +11,8 @@ def arrange_weights(
 ) -> np.ndarray:
     """A table ``(O, I/groups, kh, kw)`` as the engine reads it: ``(steps, P, taps, S)``.
 
-    Steps follow `WindowWalk`: output beat, tap row, tap column, word. Lanes without a channel
-    get 0.
+    Steps follow `WindowWalk`: output beat, tap row, tap column, word, but those that are skipped.
+    Lanes without a channel get 0.
     """
     group_outputs, group_inputs = len(table) // groups, table.shape[1]
     padded = np.pad(table, ((0, 1), (0, 1), (0, 0), (0, 0)))
@@ -37,7 +37,7 @@ def arrange_weights(
     split = gathered.reshape(*gathered.shape[:4], fold_y, tap_y, fold_x, tap_x)
     # (beat, word, P, S, fy, py, fx, px) -> (beat, fy, fx, word, P, py, px, S)
     ordered = split.transpose(0, 4, 6, 1, 2, 5, 7, 3)
-    return ordered.reshape(-1, outputs.lanes, tap_y * tap_x, width)
+    return ordered.reshape(-1, outputs.lanes, tap_y * tap_x, width)[walk.kept]
 
 
 def _blocks_in_word(walk: WindowWalk, words: Layout, groups: int, group_inputs: int) -> int:
