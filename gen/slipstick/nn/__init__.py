@@ -1,4 +1,4 @@
-"""Layers to train multiplication-free networks with, and a converter from ordinary ones."""
+"""Layers to train multiplication-free networks with, and what changes trained networks."""
 
 from slipstick.nn.adder import AdderConv2d, AdderLinear
 from slipstick.nn.apot import APoTConv2d, APoTLinear, apot_codes, apot_levels, apot_weight
@@ -11,6 +11,8 @@ from slipstick.nn.moves import (
     QuarterRotate,
     SparseShift,
 )
+from slipstick.nn.pow2_norm import PowerOfTwoNorm, freeze_norms, plain_norms
+from slipstick.nn.pruning import hold_zeros, prune
 from slipstick.nn.quantisers import shift_weight_ps, shift_weight_q
 from slipstick.nn.s3 import DenseShiftConv2d, S3Conv2d, denseshift_weight, s3_weight
 from slipstick.nn.shift import ShiftConv2d, ShiftLinear
@@ -25,6 +27,7 @@ __all__ = [
     "DenseShiftConv2d",
     "FiveDirectionShift",
     "GroupedShift",
+    "PowerOfTwoNorm",
     "QuarterRotate",
     "S3Conv2d",
     "ShiftConv2d",
@@ -35,6 +38,10 @@ __all__ = [
     "apot_weight",
     "convert",
     "denseshift_weight",
+    "freeze_norms",
+    "hold_zeros",
+    "plain_norms",
+    "prune",
     "s3_weight",
     "shift_weight_ps",
     "shift_weight_q",
