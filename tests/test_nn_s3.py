@@ -10,6 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from slipstick.nn import DenseShiftConv2d, S3Conv2d, denseshift_weight, s3_weight
+from slipstick.nn.s3_ops import denseshift_parameters, s3_parameters
 
 ops = torch.ops.slipstick
 
@@ -62,6 +63,26 @@ def test_denseshift_weights_of_every_decision(number):
     sign, *weight_t = values.t()
     assert denseshift_weight(sign, weight_t).tolist() == expected
     assert {abs(value) for value in expected} == {2.0**t for t in range(number + 1)}
+
+
+def test_parameters_of_every_weight():
+    weight = torch.tensor([-4.0, -2, -1, -0.0, 0, 1, 2, 4])
+    decisions = s3_parameters(weight)
+    assert all(set(decision.tolist()) == {-1.0, 1.0} for decision in decisions)
+    assert torch.equal(s3_weight(*decisions), weight)
+    for number in (1, 3, 4):
+        powers = torch.tensor([sign * 2.0**t for t in range(number + 1) for sign in (-1, 1)])
+        sign, *weight_t = denseshift_parameters(powers, number)
+        assert len(weight_t) == number
+        assert torch.equal(denseshift_weight(sign, weight_t), powers)
+
+
+@pytest.mark.parametrize("wrong", [3.0, 8.0, 0.5, -1.0001, float("nan"), float("inf")])
+def test_other_weights_have_no_parameters(wrong):
+    with pytest.raises(ValueError, match=rf"in 0, 1, 2, 4 with a sign, not {wrong:g}"):
+        s3_parameters(torch.tensor([1.0, wrong]))
+    with pytest.raises(ValueError, match=r"in 1, 2 with a sign, not 0"):
+        denseshift_parameters(torch.tensor([1.0, 0.0]), 1)
 
 
 def naive(layer, x):

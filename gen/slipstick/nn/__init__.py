@@ -3,6 +3,7 @@
 from slipstick.nn.adder import AdderConv2d, AdderLinear
 from slipstick.nn.apot import APoTConv2d, APoTLinear, apot_codes, apot_levels, apot_weight
 from slipstick.nn.convert import convert
+from slipstick.nn.fixed import FixedShiftConv2d
 from slipstick.nn.moves import (
     AddressShift,
     ChannelShift,
@@ -27,6 +28,7 @@ __all__ = [
     "DenseShiftConv2d",
     "FiveDirectionShift",
     "GroupedShift",
+    "FixedShiftConv2d",
     "PowerOfTwoNorm",
     "QuarterRotate",
     "S3Conv2d",

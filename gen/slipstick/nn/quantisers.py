@@ -63,3 +63,9 @@ def fixed_point(x: torch.Tensor, integer_bits: int, fraction_bits: int) -> torch
     bound = 2.0 ** (integer_bits - 1)
     scale = 2.0**fraction_bits
     return (torch.floor(x * scale) / scale).clamp(-bound, bound - 1)
+
+
+def half_even(x: torch.Tensor, fraction_bits: int) -> torch.Tensor:
+    """``x`` as the nearest multiples of ``2^-f``, halves to the even one; unbounded."""
+    scale = 2.0**fraction_bits
+    return torch.round(x * scale) / scale

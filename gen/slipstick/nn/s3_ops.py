@@ -39,6 +39,28 @@ def denseshift_weight(weight_sign: Tensor, weight_t: Sequence[Tensor]) -> Tensor
     return _sign(weight_sign) * torch.exp2(_exponents(weight_t)[-1])
 
 
+def s3_parameters(weight: Tensor) -> list[Tensor]:
+    """``weight_sign`` to ``weight_shift2``, each 1 or -1, of which `s3_weight` makes ``weight``.
+
+    Raises `ValueError` if a weight is none of S3's.
+    """
+    size = weight.abs()
+    _check(weight, size, [0, 1, 2, 4])
+    return [_sign(weight), _decision(size > 0), _decision(size > 1), _decision(size > 2)]
+
+
+def denseshift_parameters(weight: Tensor, number: int) -> list[Tensor]:
+    """``weight_sign`` and ``number`` of ``weight_t``, each 1 or -1, that make ``weight``.
+
+    Raises `ValueError` if a weight is none of DenseShift's.
+    """
+    size = weight.abs()
+    _check(weight, size, [2**t for t in range(number + 1)])
+    # The last t of the decisions are taken, so that they count from 0 to t.
+    taken = [_decision(size >= 2.0 ** (number - index)) for index in range(number)]
+    return [_sign(weight), *taken]
+
+
 @torch.library.custom_op(
     "slipstick::s3_conv2d",
     mutates_args=(),
@@ -99,6 +121,20 @@ def _step(x: Tensor) -> Tensor:
 def _sign(x: Tensor) -> Tensor:
     """1 for zero and positive values, else -1."""
     return 2 * (x >= 0).to(x.dtype) - 1
+
+
+def _decision(chosen: Tensor) -> Tensor:
+    """1 where ``chosen``, else -1."""
+    return 2.0 * chosen - 1
+
+
+def _check(weight: Tensor, size: Tensor, sizes: Sequence[int]) -> None:
+    wrong = ~torch.isin(size, torch.tensor(sizes, dtype=size.dtype))
+    if wrong.any():
+        allowed = ", ".join(map(str, sizes))
+        raise ValueError(
+            f"Weights must be in {allowed} with a sign, not {weight[wrong].flatten()[0]:g}"
+        )
 
 
 def _exponents(weight_t: Sequence[Tensor]) -> list[Tensor]:
