@@ -6,6 +6,7 @@ from slipstick.frontend.float_graph import FloatGraph
 from slipstick.frontend.loader import load_program
 from slipstick.frontend.nodes import (
     AdderLayer,
+    AdditiveLevels,
     AvgPool,
     BatchNorm,
     Clamp,
@@ -28,6 +29,7 @@ from slipstick.frontend.program import import_program
 __all__ = [
     "AdderLayer",
     "AvgPool",
+    "AdditiveLevels",
     "BatchNorm",
     "Clamp",
     "FixedPoint",

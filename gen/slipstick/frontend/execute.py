@@ -11,6 +11,7 @@ from slipstick.errors import SlipstickError
 from slipstick.frontend.float_graph import FloatGraph
 from slipstick.frontend.nodes import (
     AdderLayer,
+    AdditiveLevels,
     AvgPool,
     BatchNorm,
     Clamp,
@@ -108,7 +109,13 @@ def _(node: Clamp, x: torch.Tensor) -> torch.Tensor:
 @execute.register
 def _(node: FixedPoint, x: torch.Tensor) -> torch.Tensor:
     step = 2.0**node.fraction_bits
-    return (torch.floor(x * step) / step).clamp(node.lo, node.hi)
+    whole = torch.floor(x * step) if node.rounding == "floor" else torch.round(x * step)
+    return (whole / step).clamp(node.lo, node.hi)
+
+
+@execute.register
+def _(node: AdditiveLevels, x: torch.Tensor) -> torch.Tensor:
+    return torch.ops.slipstick.apot_activation(x, x.new_tensor(node.bound), node.bits)
 
 
 @execute.register

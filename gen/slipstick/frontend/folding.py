@@ -11,6 +11,7 @@ FOLDABLE = {
     aten.abs.default,
     aten.add.Tensor,
     aten.alias.default,
+    aten.amax.default,
     aten.clamp.default,
     aten.clone.default,
     aten.detach.default,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from slipstick.graph import Window
-from slipstick.graph.nodes import Boundary
+from slipstick.graph.nodes import Boundary, Rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +95,27 @@ class Clamp(FloatNode):
 
 @dataclass(frozen=True, eq=False)
 class FixedPoint(FloatNode):
-    """``x`` floored to multiples of ``2**-fraction_bits``, then clamped to ``[lo, hi]``.
+    """``x`` rounded to multiples of ``2**-fraction_bits``, then clamped to ``[lo, hi]``.
 
-    What a DeepShift layer does to its input when it was trained with a narrow format.
+    What a DeepShift layer does to its input when it was trained with a narrow format
+    (``rounding`` "floor"), and a layer of fixed shifts with its 15 bits ("half_even").
     """
 
     fraction_bits: int
     lo: float
     hi: float
+    rounding: Rounding = "floor"
+
+
+@dataclass(frozen=True, eq=False)
+class AdditiveLevels(FloatNode):
+    """The nearest of the uneven levels of APoT, from 0 to ``bound`` (see `apot_activation`).
+
+    No integer tensor has uneven steps: the integer graph keeps the bound and its own even steps.
+    """
+
+    bound: float
+    bits: int
 
 
 @dataclass(frozen=True, eq=False)

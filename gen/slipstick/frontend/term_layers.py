@@ -5,7 +5,13 @@ import torch
 import slipstick.nn  # noqa: F401  registers the custom ops
 from slipstick.frontend.call import Call, operator
 from slipstick.frontend.matmuls import as_filters, check_vector
-from slipstick.frontend.nodes import BatchNorm, FloatNode, ShiftLayer, TermsLayer
+from slipstick.frontend.nodes import (
+    AdditiveLevels,
+    BatchNorm,
+    FloatNode,
+    ShiftLayer,
+    TermsLayer,
+)
 from slipstick.frontend.trained_layers import window_of
 from slipstick.graph import Window
 from slipstick.nn.apot_ops import apot_codes, apot_levels
@@ -62,6 +68,14 @@ def _(call: Call) -> tuple[FloatNode, ...]:
 def _(call: Call) -> tuple[FloatNode, ...]:
     check_vector(call, "x")
     return _additive(call, as_filters(_codes(call)), Window())
+
+
+@operator(ops.apot_activation.default)
+def _(call: Call) -> FloatNode:
+    bound = float(call.required("act_alpha"))
+    if bound <= 0:
+        call.refuse(f"its act_alpha is {bound:g}", "load an undamaged checkpoint")
+    return AdditiveLevels(call.name, (call.source("x"),), call.shape, bound, call.arguments["bits"])
 
 
 def _codes(call: Call) -> torch.Tensor:

@@ -1,5 +1,7 @@
 """Translators of Slipstick's own layers: shift and adder."""
 
+import math
+
 import torch
 
 import slipstick.nn  # noqa: F401  registers the custom ops
@@ -7,6 +9,7 @@ from slipstick.frontend.call import Call, operator
 from slipstick.frontend.matmuls import as_filters, check_vector, kernel
 from slipstick.frontend.nodes import AdderLayer, FixedPoint, FloatNode, ShiftLayer
 from slipstick.graph import Window
+from slipstick.nn.fixed_ops import FRACTION_BITS
 from slipstick.nn.quantisers import fixed_point, shift_weight_ps, shift_weight_q
 
 ops = torch.ops.slipstick
@@ -84,6 +87,21 @@ def _ps_weight(call: Call) -> torch.Tensor:
     return shift_weight_ps(
         call.required("shift"), call.required("sign"), call.arguments["weight_bits"]
     )
+
+
+@operator(ops.fixed_shift_conv2d.default)
+def _(call: Call) -> tuple[FloatNode, ...]:
+    weight, shape = call.required("weight"), call.input_shape("x")
+    rounded = FixedPoint(
+        f"{call.name}.input",
+        (call.source("x"),),
+        shape,
+        FRACTION_BITS,
+        -math.inf,
+        math.inf,
+        "half_even",
+    )
+    return _shift(call, weight, call.constant("bias"), window_of(call, weight), (rounded,))
 
 
 @operator(ops.adder_conv2d.default)

@@ -68,9 +68,9 @@ def _grid(source: Tensor, chain: Chain, result: Observation, bits: int) -> Grid:
     if _fits_as_it_is(source, chain, lo, hi):
         return Grid(source.frac, lo, hi)
     frac = best_frac(result.samples, bits, lo < 0)
-    if chain.floor_frac is None or frac < chain.floor_frac:
+    if chain.frac is None or frac < chain.frac:
         return Grid(frac, lo, hi)
-    return Grid(chain.floor_frac, lo, hi, "floor")
+    return Grid(chain.frac, lo, hi, chain.rounding)
 
 
 def _reaches_below_zero(source: Tensor, chain: Chain) -> bool:
@@ -87,4 +87,4 @@ def _fits_as_it_is(source: Tensor, chain: Chain, lo: int, hi: int) -> bool:
     low, high = int(source.lo.min()), int(source.hi.max())
     if chain.lo >= 0:
         low = max(low, 0)
-    return unscaled and chain.floor_frac is None and low >= lo and high <= hi
+    return unscaled and chain.frac is None and low >= lo and high <= hi

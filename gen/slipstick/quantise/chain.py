@@ -6,7 +6,15 @@ from functools import singledispatch
 
 import torch
 
-from slipstick.frontend import BatchNorm, Clamp, FixedPoint, FloatGraph, FloatNode
+from slipstick.frontend import (
+    AdditiveLevels,
+    BatchNorm,
+    Clamp,
+    FixedPoint,
+    FloatGraph,
+    FloatNode,
+)
+from slipstick.graph import Rounding
 
 
 @dataclass(frozen=True)
@@ -19,7 +27,8 @@ class Chain:
     scale, offset : float64 ``(C,)``.
     mean : float64 ``(C,)``, the mean of ``x`` where ``scale`` is exact, or None.
     lo, hi : bounds.
-    floor_frac : fraction bits of a grid that values are floored to, or None.
+    frac : fraction bits of a grid that values are rounded to, or None.
+    rounding : how they are.
     """
 
     names: tuple[str, ...]
@@ -28,7 +37,8 @@ class Chain:
     mean: torch.Tensor | None = None
     lo: float = -math.inf
     hi: float = math.inf
-    floor_frac: int | None = None
+    frac: int | None = None
+    rounding: Rounding = "half_up"
 
     @classmethod
     def identity(cls, node: FloatNode) -> "Chain":
@@ -44,7 +54,7 @@ class Chain:
     @property
     def bounded(self) -> bool:
         """Whether anything was clamped, so that no further scale fits in."""
-        return self.floor_frac is not None or math.isfinite(self.lo) or math.isfinite(self.hi)
+        return self.frac is not None or math.isfinite(self.lo) or math.isfinite(self.hi)
 
 
 def follow(graph: FloatGraph, chain: Chain) -> Chain:
@@ -88,20 +98,31 @@ def _(node: BatchNorm, chain: Chain) -> Chain | None:
 
 @extend.register
 def _(node: Clamp, chain: Chain) -> Chain | None:
-    if chain.floor_frac is not None:
+    return _clamped(chain, node.name, node.lo, node.hi)
+
+
+@extend.register
+def _(node: AdditiveLevels, chain: Chain) -> Chain | None:
+    return _clamped(chain, node.name, 0.0, node.bound)
+
+
+def _clamped(chain: Chain, name: str, low: float, high: float) -> Chain | None:
+    if chain.frac is not None:
         return None
     # A clamp of a clamp: both bounds of the first are clamped by the second.
-    lo = min(max(chain.lo, node.lo), node.hi)
-    hi = min(max(chain.hi, node.lo), node.hi)
-    return replace(chain, names=(*chain.names, node.name), lo=lo, hi=hi)
+    lo = min(max(chain.lo, low), high)
+    hi = min(max(chain.hi, low), high)
+    return replace(chain, names=(*chain.names, name), lo=lo, hi=hi)
 
 
 @extend.register
 def _(node: FixedPoint, chain: Chain) -> Chain | None:
-    if chain.floor_frac is not None:
+    if chain.frac is not None:
         return None
     lo, hi = max(chain.lo, node.lo), min(chain.hi, node.hi)
     if lo > hi:
         return None
     names = (*chain.names, node.name)
-    return replace(chain, names=names, lo=lo, hi=hi, floor_frac=node.fraction_bits)
+    return replace(
+        chain, names=names, lo=lo, hi=hi, frac=node.fraction_bits, rounding=node.rounding
+    )

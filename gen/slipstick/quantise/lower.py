@@ -1,5 +1,6 @@
 """Float graph to integer graph, node by node."""
 
+import warnings
 from dataclasses import replace
 from functools import singledispatch
 
@@ -9,6 +10,7 @@ import torch
 from slipstick.config import Config
 from slipstick.errors import SlipstickError
 from slipstick.frontend import (
+    AdditiveLevels,
     AvgPool,
     BatchNorm,
     Clamp,
@@ -49,9 +51,21 @@ def quantise(graph: FloatGraph, images: torch.Tensor, config: Config) -> Graph:
             lower(node, state)
     state.check_options()
     return Graph(tuple(state.nodes), state.made[graph.output].name)
+    _warn_of_levels(graph)
 
 
 @singledispatch
+def _warn_of_levels(graph: FloatGraph) -> None:
+    levels = [node.name for node in graph.nodes if isinstance(node, AdditiveLevels)]
+    if levels:
+        warnings.warn(
+            f"{len(levels)} activations were trained with the uneven steps of APoT, the first at "
+            f"'{levels[0]}': the circuit keeps their bounds and has even steps, so that its "
+            "accuracy may differ from the trained network's",
+            stacklevel=3,
+        )
+
+
 def lower(node: FloatNode, state: Lowering) -> None:
     """Adds the integer nodes of ``node`` and of what is fused behind it."""
     raise TypeError(f"Node must be a kind of the float graph, not {type(node).__name__}")
@@ -88,10 +102,26 @@ def _biased(node: FloatMatmul) -> Chain:
 
 @lower.register(BatchNorm)
 @lower.register(Clamp)
-@lower.register(FixedPoint)
+@lower.register(AdditiveLevels)
 def _(node: FloatNode, state: Lowering) -> None:
     (source,) = state.inputs(node)
     chain = extend(node, replace(Chain.identity(node), names=()))
+    _finish_alone(node, source, state)
+
+
+@lower.register
+def _(node: FixedPoint, state: Lowering) -> None:
+    (source,) = state.inputs(node)
+    low, high = (int(end) * 2.0**-source.frac for end in (source.lo.min(), source.hi.max()))
+    if source.frac <= node.fraction_bits and node.lo <= low and high <= node.hi:
+        # The integers lie on this grid and within its bounds already.
+        state.made[node.name] = source
+    else:
+        _finish_alone(node, source, state)
+
+
+def _finish_alone(node: FloatNode, source: Tensor, state: Lowering) -> None:
+    """Requantises ``source`` through ``node`` and what fits behind it."""
     if chain is None:
         raise SlipstickError(
             f"Layer '{node.name}'", "has bounds that exclude each other", "check its parameters"
