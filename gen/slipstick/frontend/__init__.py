@@ -15,6 +15,7 @@ from slipstick.frontend.nodes import (
     FloatArgmax,
     FloatConcat,
     FloatFlatten,
+    FloatGate,
     FloatInput,
     FloatMatmul,
     FloatMove,
@@ -28,8 +29,8 @@ from slipstick.frontend.program import import_program
 
 __all__ = [
     "AdderLayer",
-    "AvgPool",
     "AdditiveLevels",
+    "AvgPool",
     "BatchNorm",
     "Clamp",
     "FixedPoint",
@@ -37,6 +38,7 @@ __all__ = [
     "FloatArgmax",
     "FloatConcat",
     "FloatFlatten",
+    "FloatGate",
     "FloatGraph",
     "FloatInput",
     "FloatMatmul",

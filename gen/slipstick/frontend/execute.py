@@ -20,6 +20,7 @@ from slipstick.frontend.nodes import (
     FloatArgmax,
     FloatConcat,
     FloatFlatten,
+    FloatGate,
     FloatInput,
     FloatMatmul,
     FloatMove,
@@ -153,6 +154,14 @@ def _(node: FloatMove, x: torch.Tensor) -> torch.Tensor:
     moved = torch.ops.slipstick.move(x, channel, node.dy, node.dx, node.boundary)
     nothing = torch.tensor([each == NOTHING for each in node.channel])
     return moved.masked_fill(nothing[:, None, None], 0.0)
+
+
+@execute.register
+def _(node: FloatGate, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    # In float64, as the layer itself compares.
+    limits = torch.tensor(node.limits, dtype=torch.float64)
+    above = (z[..., None].double() < limits).sum(-1)
+    return torch.ldexp(x, -above)
 
 
 @execute.register

@@ -157,6 +157,16 @@ class FloatMove(FloatNode):
 
 
 @dataclass(frozen=True, eq=False)
+class FloatGate(FloatNode):
+    """``x * 2**-k``, ``k`` the number of ``limits``, falling, above the logit of the channel.
+
+    Reads ``x`` and the logits, ``(C, 1, 1)``.
+    """
+
+    limits: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class FloatFlatten(FloatNode):
     """``(C, H, W)`` to ``(C*H*W, 1, 1)`` in C, H, W order."""
 

@@ -6,6 +6,7 @@ import torch
 from torch import fx
 
 import slipstick.frontend.elementwise
+import slipstick.frontend.gates
 import slipstick.frontend.matmuls
 import slipstick.frontend.moves
 import slipstick.frontend.pools

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from slipstick.graph.graph import Graph
-from slipstick.graph.infer import divide_round
+from slipstick.graph.infer import divide_round, gate_shifts
 from slipstick.graph.nodes import (
     NOTHING,
     Add,
@@ -20,6 +20,7 @@ from slipstick.graph.nodes import (
     Argmax,
     Concat,
     Flatten,
+    Gate,
     Input,
     L1Matmul,
     Move,
@@ -191,6 +192,11 @@ def _along_rows(x: torch.Tensor, dy: int, dx: int) -> torch.Tensor:
     """The flat map ``dy * W + dx`` places further on, 0 beyond its ends."""
     flat = x.flatten(2)[:, :, None]
     return _in_image(flat, 0, dy * x.shape[3] + dx).reshape(x.shape)
+
+
+@execute.register
+def _(node: Gate, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    return x << gate_shifts(node, z)
 
 
 @execute.register

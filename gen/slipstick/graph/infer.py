@@ -18,6 +18,7 @@ from slipstick.graph.nodes import (
     Argmax,
     Concat,
     Flatten,
+    Gate,
     Input,
     L1Matmul,
     Move,
@@ -218,6 +219,33 @@ def _(node: Move, source: Tensor) -> Tensor:
         np.where(moved, np.minimum(lo, 0), lo),
         np.where(moved, np.maximum(hi, 0), hi),
     )
+
+
+@infer.register
+def _(node: Gate, x: Tensor, z: Tensor) -> Tensor:
+    if z.shape != (x.shape[0], 1, 1):
+        raise SlipstickError(
+            f"Layer '{node.name}'",
+            f"gates shape {x.shape} by logits of shape {z.shape}",
+            "a gate must have one logit for each channel of its image",
+        )
+    # Shifts rise with the logit, so the ends of its interval shift least and most.
+    least, most = (gate_shifts(node, end) for end in (z.lo, z.hi))
+    return Tensor(
+        node.name,
+        x.shape,
+        x.frac + len(node.thresholds),
+        np.minimum(x.lo << least, x.lo << most),
+        np.maximum(x.hi << least, x.hi << most),
+    )
+
+
+def gate_shifts(node: Gate, z: Integers) -> Integers:
+    """By how much ``node`` shifts for int64 logits ``z``, one shift each."""
+    shifts = 0 * z
+    for threshold in node.thresholds.tolist():
+        shifts = shifts + (z >= threshold)
+    return shifts
 
 
 @infer.register

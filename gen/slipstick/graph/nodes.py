@@ -168,6 +168,21 @@ class Move(Node):
 
 
 @dataclass(frozen=True, eq=False)
+class Gate(Node):
+    """``y[c] = x[c] << n``, ``n`` the number of thresholds not above ``z[c]``. Exact.
+
+    Reads ``x`` and the logits ``z``, ``(C, 1, 1)``. With ``K`` thresholds the output's ``frac`` is
+    that of ``x`` plus ``K``: each threshold above ``z[c]`` halves the channel.
+
+    Attributes
+    ----------
+    thresholds : int64 ``(K,)`` on the grid of ``z``, falling.
+    """
+
+    thresholds: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Flatten(Node):
     """``(C, H, W)`` to ``(C*H*W, 1, 1)`` in C, H, W order, as ``torch.flatten(x, 1)``."""
 

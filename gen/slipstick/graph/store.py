@@ -27,6 +27,7 @@ KINDS: dict[str, type[kinds.Node]] = {
         kinds.Concat,
         kinds.Pool,
         kinds.Move,
+        kinds.Gate,
         kinds.Flatten,
         kinds.Argmax,
     )

@@ -4,6 +4,7 @@ from slipstick.nn.adder import AdderConv2d, AdderLinear
 from slipstick.nn.apot import APoTConv2d, APoTLinear, apot_codes, apot_levels, apot_weight
 from slipstick.nn.convert import convert
 from slipstick.nn.fixed import FixedShiftConv2d
+from slipstick.nn.gate import GatedExcitation, PowerOfTwoGate
 from slipstick.nn.moves import (
     AddressShift,
     ChannelShift,
@@ -27,8 +28,10 @@ __all__ = [
     "ChannelShift",
     "DenseShiftConv2d",
     "FiveDirectionShift",
-    "GroupedShift",
     "FixedShiftConv2d",
+    "GatedExcitation",
+    "GroupedShift",
+    "PowerOfTwoGate",
     "PowerOfTwoNorm",
     "QuarterRotate",
     "S3Conv2d",

@@ -19,6 +19,7 @@ from slipstick.frontend import (
     FloatArgmax,
     FloatConcat,
     FloatFlatten,
+    FloatGate,
     FloatGraph,
     FloatInput,
     FloatMatmul,
@@ -26,7 +27,7 @@ from slipstick.frontend import (
     FloatNode,
     MaxPool,
 )
-from slipstick.graph import Add, Argmax, Concat, Flatten, Graph, Input, Move, Pool, Tensor
+from slipstick.graph import Add, Argmax, Concat, Flatten, Gate, Graph, Input, Move, Pool, Tensor
 from slipstick.quantise.chain import Chain, extend, follow
 from slipstick.quantise.lowering import Lowering
 from slipstick.quantise.observe import observe
@@ -50,11 +51,10 @@ def quantise(graph: FloatGraph, images: torch.Tensor, config: Config) -> Graph:
         if node.name not in state.made:
             lower(node, state)
     state.check_options()
-    return Graph(tuple(state.nodes), state.made[graph.output].name)
     _warn_of_levels(graph)
+    return Graph(tuple(state.nodes), state.made[graph.output].name)
 
 
-@singledispatch
 def _warn_of_levels(graph: FloatGraph) -> None:
     levels = [node.name for node in graph.nodes if isinstance(node, AdditiveLevels)]
     if levels:
@@ -66,6 +66,7 @@ def _warn_of_levels(graph: FloatGraph) -> None:
         )
 
 
+@singledispatch
 def lower(node: FloatNode, state: Lowering) -> None:
     """Adds the integer nodes of ``node`` and of what is fused behind it."""
     raise TypeError(f"Node must be a kind of the float graph, not {type(node).__name__}")
@@ -105,7 +106,6 @@ def _biased(node: FloatMatmul) -> Chain:
 @lower.register(AdditiveLevels)
 def _(node: FloatNode, state: Lowering) -> None:
     (source,) = state.inputs(node)
-    chain = extend(node, replace(Chain.identity(node), names=()))
     _finish_alone(node, source, state)
 
 
@@ -122,6 +122,7 @@ def _(node: FixedPoint, state: Lowering) -> None:
 
 def _finish_alone(node: FloatNode, source: Tensor, state: Lowering) -> None:
     """Requantises ``source`` through ``node`` and what fits behind it."""
+    chain = extend(node, replace(Chain.identity(node), names=()))
     if chain is None:
         raise SlipstickError(
             f"Layer '{node.name}'", "has bounds that exclude each other", "check its parameters"
@@ -177,6 +178,17 @@ def _(node: FloatConcat, state: Lowering) -> None:
         state.made[node.name] = joined
     else:
         state.finish(chain, joined)
+
+
+@lower.register
+def _(node: FloatGate, state: Lowering) -> None:
+    x, z = state.inputs(node)
+    # An integer is below a limit if it is below the next integer; beyond the ends of the logits'
+    # interval all thresholds mean the same.
+    limits = np.ceil(np.array(node.limits) * 2.0**z.frac)
+    thresholds = np.clip(limits, z.lo.min(), z.hi.max() + 1).astype(np.int64)
+    gated = state.add(Gate(node.name, (x.name, z.name), thresholds))
+    state.finish(follow(state.source, Chain.identity(node)), gated)
 
 
 @lower.register
