@@ -23,6 +23,7 @@ from slipstick.graph import (
     Affine,
     Argmax,
     Concat,
+    Gate,
     Graph,
     L1Matmul,
     Move,
@@ -152,6 +153,11 @@ def _(node: Add) -> str:
 @kind_of.register
 def _(node: Concat) -> str:
     return "concat"
+
+
+@kind_of.register
+def _(node: Gate) -> str:
+    return "gate"
 
 
 @kind_of.register

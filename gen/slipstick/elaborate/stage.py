@@ -11,6 +11,7 @@ from slipstick.graph import (
     Add,
     Argmax,
     Concat,
+    Gate,
     Graph,
     L1Matmul,
     Move,
@@ -22,12 +23,13 @@ from slipstick.graph import (
 from slipstick.graph import Affine as AffineNode
 from slipstick.graph.nodes import PoolKind
 from slipstick.rtl_templates.accumulate import Accumulate
-from slipstick.rtl_templates.add_stage import AddStage
 from slipstick.rtl_templates.affine import Affine, AffineConstants
 from slipstick.rtl_templates.affine_stage import AffineStage
 from slipstick.rtl_templates.argmax import Argmax as ArgmaxUnit
 from slipstick.rtl_templates.engine import Engine
+from slipstick.rtl_templates.gate import GateParameters, GateStream
 from slipstick.rtl_templates.join import AddStreams, Branch, ConcatStreams
+from slipstick.rtl_templates.join_stage import JoinStage
 from slipstick.rtl_templates.l1_lanes import L1Lanes
 from slipstick.rtl_templates.lanes import LaneArray, LaneInput
 from slipstick.rtl_templates.moved_reader import MovedReader
@@ -207,25 +209,55 @@ def _(node: AffineNode, stage: Stage, graph: Graph) -> AffineStage:
 
 
 @component.register
-def _(node: Add, stage: Stage, graph: Graph) -> wiring.Component:
+def _(node: Add, stage: Stage, graph: Graph) -> JoinStage:
     a, b = _sources(stage, graph)
-    total = graph.tensors[node.name]
-    lanes = stage.output_layout.lanes
-    # A pad lane adds 0 to 0, which the sums' own interval need not hold.
-    lo, hi = min(int(total.lo.min()), 0), max(int(total.hi.max()), 0)
+    lo, hi = _bounds_with_pads(graph.tensors[node.name])
     adder = AddStreams(
-        lanes,
+        stage.output_layout.lanes,
         Branch(a.width, a.signed, node.shifts[0]),
         Branch(b.width, b.signed, node.shifts[1]),
         lo,
         hi,
     )
+    return _joined(stage, graph, adder)
+
+
+@component.register
+def _(node: Gate, stage: Stage, graph: Graph) -> JoinStage:
+    x, z = _sources(stage, graph)
+    layout = stage.output_layout
+    lo, hi = _bounds_with_pads(graph.tensors[node.name])
+    gate = GateParameters(
+        lanes=layout.lanes,
+        beats=len(layout.beats),
+        pixels=x.shape[1] * x.shape[2],
+        x_width=x.width,
+        x_signed=x.signed,
+        z_width=z.width,
+        z_signed=z.signed,
+        thresholds=tuple(node.thresholds.tolist()),
+        lo=lo,
+        hi=hi,
+    )
+    return _joined(stage, graph, GateStream(gate))
+
+
+def _bounds_with_pads(tensor: Tensor) -> tuple[int, int]:
+    """The interval of a stream's lanes: a pad lane gives 0, which the tensor's need not hold."""
+    return min(int(tensor.lo.min()), 0), max(int(tensor.hi.max()), 0)
+
+
+def _joined(stage: Stage, graph: Graph, join: AddStreams | GateStream) -> JoinStage:
+    """``join`` and the stage's affine, if it has one."""
     if stage.nodes.affine is None:
-        return AddStage(adder, None)
-    offset = np.zeros(is_real(stage.output_layout).shape, np.int64)
+        return JoinStage(join, None)
+    layout = stage.output_layout
+    offset = np.zeros(is_real(layout).shape, np.int64)
+    lo, hi = _bounds_with_pads(graph.tensors[stage.nodes.node.name])
     affine = _affine(stage, graph, 1, offset, lo, hi)
     width = graph.tensors[stage.nodes.output].width
-    return AddStage(adder, AffineStage(affine, lanes, adder.out_width, adder.out_signed, width))
+    behind = AffineStage(affine, layout.lanes, join.out_width, join.out_signed, width)
+    return JoinStage(join, behind)
 
 
 @component.register

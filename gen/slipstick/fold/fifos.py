@@ -4,14 +4,24 @@ A branch that is ahead of the other at a meeting point must hold its beats until
 catches up. Counted in rows of the network's input, that is what the slower branch still has
 to read, so the depth follows from the layers' windows alone; with it no branch can block the
 fork it hangs on, and the network cannot deadlock.
+
+A gate's logits come when all of a frame has been read, so the image's branch must hold a whole
+frame, and what comes of the next one while the logits are computed. It cannot deadlock either:
+
+- The frame fits the FIFO, so that each fork before the two branches can hand out all its rows;
+  the logits wait for nothing else, unless both banks of the gate's table are full.
+- Then the gate knows the shifts of the frame that passes, whose rows have gone through every
+  fork before those of the logits that wait: it will pass whole, and free its bank.
+
+Interval: a gate passes a beat a cycle and stores the next frame's shifts meanwhile, so that it
+costs no cycles where the FIFO holds the frame's time plus that of the logits.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from slipstick.graph import Concat, Graph, Node, Tensor
-from slipstick.rtl_templates.window_walk import WindowWalk
+from slipstick.graph import Concat, Gate, Graph, Node, Tensor
 from slipstick.streams import Layout
 
 if TYPE_CHECKING:
@@ -30,31 +40,26 @@ def fifo_depths(
 
     ``interval`` is the cycles of a frame; it says how many beats pass during a latency.
     """
-    needs = {graph.input.name: _Needs(range(1, graph.tensors[graph.input.name].shape[1] + 1), 1)}
-    lags = {graph.input.name: 0}
+    height = graph.tensors[graph.input.name].shape[1]
+    needs = {graph.input.name: _Needs(range(1, height + 1), 1, height)}
     depths: dict[str, tuple[int, ...]] = {}
     pending = {stage.nodes.node.name: stage for stage in stages}
     for node in graph.nodes[1:]:
         sources = [needs[name] for name in node.inputs]
-        lags[node.name] = max(lags[name] for name in node.inputs)
         stage = pending.get(node.name)
         if stage is None:
             # A flatten waits for the whole image; a fused affine follows its node.
             flat = graph.tensors[node.name].shape[1] != graph.tensors[node.inputs[0]].shape[1]
             last = sources[0].rows[-1]
-            needs[node.name] = _Needs([last], last) if flat else sources[0]
+            needs[node.name] = replace(sources[0], rows=[last], pace=last) if flat else sources[0]
             continue
-        if stage.walk is not None:
-            needs[node.name] = _behind_window(stage.walk, sources[0])
-            lags[node.name] += 1
-        else:
-            rows = [max(each) for each in zip(*(s.rows for s in sources), strict=True)]
-            needs[node.name] = _Needs(rows, max(s.pace for s in sources))
-        lag = [lags[name] for name in node.inputs]
+        if isinstance(node, Gate):
+            sources[1] = _spread(sources[1], sources[0], stage.input_layouts[1])
+        needs[node.name] = _behind(stage, sources)
         depths[stage.nodes.instance] = tuple(
             max(
                 _least(node, layout),
-                _depth(graph.tensors[name], layout, sources, index, lag, interval),
+                _depth(graph.tensors[name], layout, sources, index, interval),
             )
             for index, (name, layout) in enumerate(
                 zip(node.inputs, stage.input_layouts, strict=True)
@@ -65,14 +70,25 @@ def fifo_depths(
 
 @dataclass(frozen=True)
 class _Needs:
-    """Input rows that each row of a tensor needs.
+    """When the rows of a tensor come.
 
-    Rows below the image, which padding stands for, count as if the image went on at ``pace``
-    input rows a row: the layers take as long for them.
+    Attributes
+    ----------
+    rows : input rows that each row needs. Rows below the image, which padding stands for, count
+        as if the image went on at ``pace`` input rows a row: the layers take as long for them.
+    pace : input rows from one row to the next.
+    frame : input rows of a frame.
+    engines : engines on the way; each takes about a row's time, and its pipeline's latency.
+    cycles : time of the engines that make one row of a frame: it is their own, not a row's.
+    gates : gates on the way; behind each, a frame ends while the input reads the next one.
     """
 
     rows: Sequence[int]
     pace: int
+    frame: int
+    engines: int = 0
+    cycles: int = 0
+    gates: int = 0
 
     def of(self, row: int) -> int:
         """What row number ``row`` needs, beyond the ends of the tensor too."""
@@ -81,16 +97,56 @@ class _Needs:
         beyond = max(0, row - len(self.rows) + 1)
         return self.rows[row - beyond] + beyond * self.pace
 
+    def made_of(self, read: int, frames: int) -> int:
+        """Rows made when ``read`` input rows have been read, of this and ``frames`` more."""
+        return sum(
+            min((read - need) // self.frame, frames) + 1 for need in self.rows if need <= read
+        )
 
-def _behind_window(walk: WindowWalk, source: _Needs) -> _Needs:
-    """What each output row of an engine needs."""
+
+def _behind(stage: "Stage", sources: list[_Needs]) -> _Needs:
+    """The output of a stage that reads ``sources``."""
+    if stage.walk is not None:
+        return _behind_window(stage, sources[0])
+    rows = [max(each) for each in zip(*(source.rows for source in sources), strict=True)]
+    joined = _Needs(
+        rows,
+        max(source.pace for source in sources),
+        sources[0].frame,
+        max(source.engines for source in sources),
+        max(source.cycles for source in sources),
+        max(source.gates for source in sources),
+    )
+    if not isinstance(stage.nodes.node, Gate):
+        return joined
+    # The first row waits for the logits, and each further one for the row before it.
+    image = sources[0]
+    rows = [max(need, rows[0] + row * image.pace) for row, need in enumerate(rows)]
+    return replace(
+        joined, rows=rows, pace=image.pace, engines=joined.engines + 1, gates=joined.gates + 1
+    )
+
+
+def _behind_window(stage: "Stage", source: _Needs) -> _Needs:
+    """The output of an engine."""
+    walk = stage.walk
+    assert walk is not None
     height, _ = walk.output_size
     span = (walk.kernel[0] - 1) * walk.dilation[0]
     bottoms = [row * walk.stride[0] - walk.padding[0] + span for row in range(height)]
     rows = [source.of(bottom) for bottom in bottoms]
     # The last output row starts when all rows have come, read or not.
     rows[-1] = max(rows[-1], source.of(walk.height - 1))
-    return _Needs(rows, source.pace * walk.stride[0])
+    behind = replace(source, rows=rows, pace=source.pace * walk.stride[0])
+    if height == 1:
+        return replace(behind, cycles=source.cycles + stage.cycles + ENGINE_LATENCY)
+    return replace(behind, engines=source.engines + 1)
+
+
+def _spread(logits: _Needs, image: _Needs, layout: Layout) -> _Needs:
+    """A frame's logits as every row of the image meets them: all of them, and stored."""
+    rows = [logits.rows[-1]] * len(image.rows)
+    return replace(logits, rows=rows, cycles=logits.cycles + len(layout.beats))
 
 
 def _least(node: Node, layout: Layout) -> int:
@@ -102,27 +158,20 @@ def _least(node: Node, layout: Layout) -> int:
     return len(layout.beats) + 1 if isinstance(node, Concat) else MINIMUM
 
 
-def _depth(
-    tensor: Tensor,
-    layout: Layout,
-    sources: list[_Needs],
-    index: int,
-    lags: list[int],
-    interval: int,
-) -> int:
+def _depth(tensor: Tensor, layout: Layout, sources: list[_Needs], index: int, interval: int) -> int:
     if len(sources) == 1:
         return 0
-    own = sources[index].rows
+    own = sources[index]
     others = [needs.rows for branch, needs in enumerate(sources) if branch != index]
+    gates = max(source.gates for source in sources) - own.gates
     waiting = 0
-    for row, need in enumerate(own):
+    for row, need in enumerate(own.rows):
         needed = max(rows[row] for rows in others)
         if needed >= need:
-            produced = sum(1 for earlier in own if earlier <= needed)
-            waiting = max(waiting, produced - row)
-    # Each engine more on the other branch takes about a row's time before its row is out, and
-    # its pipeline's latency.
-    behind = max(lags) - lags[index]
-    row_beats = tensor.shape[2] * len(layout.beats)
-    passing = -(-behind * ENGINE_LATENCY * row_beats * len(own) // interval)
-    return (waiting + behind) * row_beats + passing
+            waiting = max(waiting, own.made_of(needed, gates) - row)
+    _, height, width = tensor.shape
+    frame_beats = height * width * len(layout.beats)
+    engines = max(source.engines for source in sources) - own.engines
+    cycles = max(source.cycles for source in sources) - own.cycles + engines * ENGINE_LATENCY
+    passing = -(-cycles * frame_beats // interval)
+    return -(-(waiting + engines) * frame_beats // len(own.rows)) + passing

@@ -5,7 +5,7 @@ from functools import singledispatch
 
 from slipstick.errors import SlipstickError
 from slipstick.fold.engine_fold import chunked
-from slipstick.graph import Add, Affine, Argmax, Concat, Node, Tensor
+from slipstick.graph import Add, Affine, Argmax, Concat, Gate, Node, Tensor
 from slipstick.streams import PAD, Layout
 
 
@@ -51,6 +51,21 @@ def _(
         beats += [tuple(PAD if c == PAD else c + first for c in beat) for beat in layout.beats]
         first += tensors[name].shape[0]
     return taken, Layout(tuple(beats))
+
+
+@passing_layouts.register
+def _(
+    node: Gate, sources: Sequence[Layout], tensors: Mapping[str, Tensor]
+) -> tuple[tuple[Layout, ...], Layout]:
+    image, logits = sources
+    if image.order != logits.order:
+        raise SlipstickError(
+            f"Layer '{node.name}'",
+            "its logits pass in another order than the channels they gate",
+            "take the logits from a linear layer",
+        )
+    # The logits come once a frame: to regroup them costs nothing.
+    return (image, image), image
 
 
 @passing_layouts.register

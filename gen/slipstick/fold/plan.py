@@ -130,9 +130,7 @@ def _interval(graph: Graph, stages: list[Stage], layouts: Mapping[str, Layout]) 
         _, height, width = graph.tensors[name].shape
         cycles.append(height * width * len(layout.beats))
     for stage in stages:
-        _, height, width = graph.tensors[stage.nodes.inputs[0]].shape
-        cycles += [
-            height * width * cycles_between(layouts[name], layout)
-            for name, layout in zip(stage.nodes.inputs, stage.input_layouts, strict=True)
-        ]
+        for name, layout in zip(stage.nodes.inputs, stage.input_layouts, strict=True):
+            _, height, width = graph.tensors[name].shape
+            cycles.append(height * width * cycles_between(layouts[name], layout))
     return max(cycles)

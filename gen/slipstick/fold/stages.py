@@ -8,6 +8,7 @@ from slipstick.graph import (
     Add,
     Affine,
     Flatten,
+    Gate,
     Graph,
     Input,
     L1Matmul,
@@ -84,6 +85,7 @@ def takes_affine(node: Node) -> bool:
 @takes_affine.register(L1Matmul)
 @takes_affine.register(Pool)
 @takes_affine.register(Add)
+@takes_affine.register(Gate)
 @takes_affine.register(Move)
 def _(node: Node) -> bool:
     return True

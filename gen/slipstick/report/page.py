@@ -29,6 +29,7 @@ COLOURS = {
     "sum pool": "pool",
     "add": "join",
     "concat": "join",
+    "gate": "join",
     "affine": "affine",
     "argmax": "argmax",
 }
