@@ -5,8 +5,19 @@ import torch
 from torch import nn
 
 from slipstick.errors import SlipstickError
-from slipstick.nn import AdderConv2d, ShiftConv2d, ShiftLinear, SparseShift
+from slipstick.nn import (
+    AdderConv2d,
+    APoTConv2d,
+    APoTLinear,
+    DenseShiftConv2d,
+    FixedShiftConv2d,
+    S3Conv2d,
+    ShiftConv2d,
+    ShiftLinear,
+    SparseShift,
+)
 from slipstick.zoo import NETWORKS, Work, build, count
+from slipstick.zoo.apot import FirstConv2d, LastLinear
 from slipstick.zoo.comparison import energy_ratios, ratios, shiftresnet_flops, unit_ratios
 from slipstick.zoo.energy import (
     FIX8,
@@ -40,6 +51,28 @@ def test_shift_convolution(method):
     assert total(layer, 2, 5, 5) == Work(
         taps=1800, additions=1800, shifts=1800, weights=72, reads=50, writes=100
     )
+
+
+@pytest.mark.parametrize("kind", [S3Conv2d, DenseShiftConv2d, FixedShiftConv2d])
+def test_other_shift_convolutions_are_alike(kind):
+    assert total(kind(2, 4, 3, padding=1), 2, 5, 5) == Work(
+        taps=1800, additions=1800, shifts=1800, weights=72 + 4, reads=50, writes=100
+    )
+
+
+@pytest.mark.parametrize(("bits", "terms"), [(2, 1), (3, 1), (4, 2), (5, 2)])
+def test_additive_layers_have_an_operation_a_term(bits, terms):
+    layer = APoTConv2d(2, 4, 3, padding=1, bias=False, weight_bits=bits, activation_bits=bits)
+    work = Work(taps=1800, additions=1800 * terms, shifts=1800 * terms, weights=72)
+    # The rounding of the input reads and writes 50 values.
+    assert total(layer, 2, 5, 5) == work + Work(reads=100, writes=150)
+    layer = APoTLinear(6, 3, weight_bits=bits)
+    assert total(layer, 6) == Work(18, 0, 18 * terms, 18 * terms, 21, 6, 3)
+
+
+def test_what_depends_on_weights_alone_is_not_counted():
+    assert total(FirstConv2d(2, 4, 3), 2, 5, 5) == total(nn.Conv2d(2, 4, 3), 2, 5, 5)
+    assert total(LastLinear(6, 3), 6) == total(nn.Linear(6, 3), 6)
 
 
 def test_adder_convolution_adds_twice_a_tap():

@@ -9,8 +9,11 @@ from torch import nn
 from slipstick.errors import SlipstickError
 from slipstick.frontend import export_module, import_program
 from slipstick.zoo import NETWORKS, SYSTEMS, build, find
+from slipstick.zoo.apot import FirstConv2d
 
-LARGE = re.compile("shiftresnet110|shiftresnet56_e[369]|resnet18|resnet50|vgg|mhealth").search
+LARGE = re.compile(
+    "shiftresnet110|shiftresnet56_e[369]|resnet18|resnet34|resnet50|vgg|mhealth|diracdeltanet"
+).search
 """Names of networks that take seconds to export."""
 
 
@@ -65,6 +68,15 @@ def test_expansion_is_an_option_too():
         ("deepshift_resnet20", 269_722),
         ("deepshift_resnet56", 853_018),
         ("deepshift_mnist_fc", 784 * 512 + 512 * 512 + 512 * 10 + 1034),
+        # torchvision's, of which stem, BatchNorm and classifier have no decisions or bounds.
+        ("s3_resnet18", 4 * 11_689_512 - 3 * (9_408 + 9_600 + 513_000)),
+        ("s3_resnet50", 4 * 25_557_032 - 3 * (9_408 + 53_120 + 2_049_000)),
+        ("denseshift_resnet18", 4 * 11_689_512 - 3 * (9_408 + 9_600 + 513_000)),
+        ("apot_resnet18", 11_689_512 + 2 * 19),
+        ("apot_resnet34", 21_797_672 + 2 * 35),
+        ("apot_resnet50", 25_557_032 + 2 * 52),
+        # akamaster's, and the six convolutions of the two projections.
+        ("apot_resnet20", 269_722 + (16 + 2) * 32 + (32 + 2) * 64 + 2 * 20),
     ],
 )
 def test_other_parameter_counts(name, expected):
@@ -139,6 +151,54 @@ def test_shiftaddnet_iot_keys():
     assert "fc1.1.adder" in keys("shiftaddnet_iot_mhealth")
 
 
+def test_shiftaddnet_keys_with_fixed_shifts():
+    found = keys("shiftaddnet_resnet20", fixed=True)
+    layers = ("conv1.0.weight", "conv1.1.adder", "conv2.0.weight", "conv2.1.adder")
+    block = {f"layer2.0.{layer}" for layer in (*layers, "downsample.0.weight")}
+    block |= {"layer2.0.downsample.1.adder"}
+    block |= batch_norm("layer2.0.bn1", "layer2.0.bn2", "layer2.0.downsample.2")
+    assert {key for key in found if key.startswith("layer2.0.")} == block
+    outside = {"conv1.weight", "fc.weight"} | batch_norm("bn1", "bn2")
+    assert {key for key in found if not key.startswith("layer")} == outside
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("s3_resnet20", "weight weight_sign weight_val weight_shift weight_shift2"),
+        ("denseshift_resnet20", "weight weight_sign weight_t1 weight_t2 weight_t3"),
+        ("apot_resnet20", "weight act_alpha weight_quant.wgt_alpha"),
+    ],
+)
+def test_keys_of_torchvision_with_other_layers(name, parts):
+    found = keys(name)
+    layers = ("conv1", "conv2", "downsample.0")
+    block = {f"layer2.0.{layer}.{part}" for layer in layers for part in parts.split()}
+    block |= batch_norm("layer2.0.bn1", "layer2.0.bn2", "layer2.0.downsample.1")
+    assert {key for key in found if key.startswith("layer2.0.")} == block
+    outside = {"conv1.weight", "fc.weight", "fc.bias"} | batch_norm("bn1")
+    assert {key for key in found if not key.startswith("layer")} == outside
+
+
+def test_apot_without_activations_has_no_bounds():
+    found = keys("apot_resnet20", activation_bits=None)
+    assert found == {key for key in keys("apot_resnet20") if not key.endswith("act_alpha")}
+
+
+def test_diracdeltanet_keys():
+    found = keys("diracdeltanet")
+    block = {f"layer2.0.{part}.weight" for part in ("conv1", "conv3", "shortcut.0")}
+    block |= {f"layer2.0.{part}.scale_coef" for part in ("quant_act1", "quant_act2")}
+    block |= {"layer2.0.shift2.kernel"}
+    block |= batch_norm("layer2.0.bn1", "layer2.0.bn3", "layer2.0.shortcut.1")
+    assert {key for key in found if key.startswith("layer2.0.")} == block
+    assert not any(key.startswith("layer2.1.shortcut") for key in found)
+    outside = {"conv1.weight", "conv2.weight", "conv3.weight", "linear.weight", "linear.bias"}
+    outside |= {"quant_act1.scale_coef", "quant_act2.scale_coef", "quant_act3.scale_coef"}
+    outside |= {"shift1.kernel", "shift2.kernel"} | batch_norm("bn1", "bn2", "bn3")
+    assert {key for key in found if not key.startswith("layer")} == outside
+
+
 def test_deepshift_keys():
     q, ps = keys("deepshift_resnet20"), keys("deepshift_resnet20", method="ps")
     assert {"layer3.2.conv2.weight", "linear.weight", "linear.bias"} <= q
@@ -186,6 +246,62 @@ def test_shiftnet_joins_what_it_makes_and_the_pooled_input():
     assert torch.equal(block(x)[:, 64:], nn.functional.avg_pool2d(x, 3, 2, 1))
 
 
+def clipped(x, layer, scale=2.0):
+    """Upstream's formula."""
+    bound = layer.scale_coef.abs()
+    return 0.5 * (x.abs() - (x - bound).abs() + bound) / bound * scale
+
+
+@pytest.mark.parametrize(
+    ("place", "splits", "halves"),
+    [(("layer1", 0), True, True), (("layer2", 0), False, True), (("layer2", 1), True, False)],
+)
+def test_dirac_delta_blocks_are_those_of_the_released_code(place, splits, halves):
+    torch.manual_seed(0)
+    functional = nn.functional
+    block = build("diracdeltanet").eval().get_submodule(place[0])[place[1]]
+    with torch.no_grad():
+        block.quant_act1.scale_coef.fill_(-0.7)
+        block.quant_act2.scale_coef.fill_(0.9)
+    channels = block.conv1.in_channels * (2 if splits else 1)
+    # Inputs are not negative: they come out of a clipped activation.
+    x = torch.rand(2, channels, 8, 6)
+    first, second = (x[:, : channels // 2], x[:, channels // 2 :]) if splits else (x, x)
+    second = clipped(torch.relu(block.bn1(block.conv1(second))), block.quant_act1)
+    if halves:
+        first, second = (functional.max_pool2d(part, 2) for part in (first, second))
+        first = clipped(torch.relu(block.shortcut(first)), block.quant_act2)
+    kernel = block.shift2.kernel
+    second = functional.conv2d(second, kernel, padding=1, groups=len(kernel))
+    second = clipped(torch.relu(block.bn3(block.conv3(second))), block.quant_act2)
+    expected = torch.cat([first, second], 1)
+    quarter = 3 * expected.shape[1] // 4
+    expected = torch.cat([expected[:, quarter:], expected[:, :quarter]], 1)
+    with torch.no_grad():
+        torch.testing.assert_close(block(x), expected)
+
+
+def test_kernels_of_five_directions():
+    kernel = build("diracdeltanet").shift2.kernel
+    assert kernel.shape == (64, 1, 3, 3)
+    ones = [(0, 1), (1, 0), (1, 1), (1, 2), (2, 1)]
+    for channel, plane in enumerate(kernel[:, 0]):
+        assert plane.nonzero().tolist() == [list(ones[channel % 5])]
+        assert plane.sum() == 1
+
+
+def test_eight_bits_of_the_largest_weight():
+    layer = FirstConv2d(1, 1, (1, 4), bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([2.0, -3.0, 1.0, 2 / 127 * 0.6]))
+    # 127ths of 2: -190.5 and 63.5 are halves, which go to the even one.
+    expected = torch.tensor([127, -190, 64, 1.0]) / 127 * 2
+    made = layer(torch.eye(4)[None, :, :].reshape(4, 1, 1, 4)).flatten()
+    torch.testing.assert_close(made, expected)
+    made.sum().backward()
+    assert torch.equal(layer.weight.grad, torch.ones(1, 1, 1, 4))
+
+
 # Building.
 
 
@@ -211,7 +327,8 @@ def test_both_shortcuts_of_deepshift_are_understood(shortcut):
 
 def test_networks_train():
     torch.manual_seed(0)
-    for name in ("shiftresnet_ssl20", "addernet_lenet5", "shiftaddnet_resnet20", "addressnet20"):
+    names = ("shiftresnet_ssl20", "addernet_lenet5", "shiftaddnet_resnet20", "addressnet20")
+    for name in (*names, "s3_resnet20", "denseshift_resnet20", "apot_resnet20"):
         module = build(name, input_channels=2)
         size = NETWORKS[name].input_shape[1:]
         module(torch.rand(2, 2, *size)).square().mean().backward()
@@ -247,6 +364,9 @@ def test_unknown_name_lists_near_ones():
         ("deepshift_vgg16", {"depth": 12}, "Depth"),
         ("deepshift_mnist_fc", {"weight_bits": 1}, "Weight bits"),
         ("addressnet20", {"directions": "xyz"}, "Directions"),
+        ("apot_resnet20", {"weight_bits": 6}, "Weight bits"),
+        ("apot_resnet20", {"activation_bits": 1}, "Activation bits"),
+        ("diracdeltanet", {"width": 117}, "Channels must be divisible by 4"),
         ("shiftnet_b", {"stem": 64}, "Channels must grow"),
     ],
 )

@@ -6,6 +6,7 @@ What is counted, for one image:
 |---|---|---|---|
 | convolution, linear layer | 1 a tap | 1 a tap | |
 | shift layer | | 1 a tap | 1 a tap |
+| APoT layer | | 1 to 3 a tap: the terms of a weight | as many |
 | adder layer | | 2 a tap: a subtraction and an accumulation | |
 | BatchNorm | 1 a value | 1 a value | |
 | addition of tensors | | 1 a value | |
@@ -14,8 +15,9 @@ What is counted, for one image:
 
 A tap is one weight at one position of the output, padding included and zero weights too, since
 both depend on data that an untrained network has not. The first tap's addition is that to the
-bias, or to 0. Absolute values, ReLU, max pools and moves of data are not operations. This is how
-AdderNet counts, which gives an adder layer twice the additions of a convolution.
+bias, or to 0. Absolute values, ReLU, rounding, max pools and moves of data are not operations, nor
+is what depends on weights alone. This is how AdderNet counts, which gives an adder layer twice the
+additions of a convolution.
 
 Memory: every weight is read once, every operator reads its inputs and writes its output once;
 nothing is fused and nothing stays in a register. The number of values is counted, not their bytes.
@@ -32,6 +34,7 @@ from torch import fx, nn
 import slipstick.nn  # noqa: F401  registers the custom ops
 from slipstick.errors import SlipstickError
 
+from slipstick.nn.apot_ops import TERMS
 
 @dataclass(frozen=True)
 class Work:
@@ -109,6 +112,14 @@ def _shift(node: fx.Node) -> Work:
 
 
 def _adder(node: fx.Node) -> Work:
+def _additive(node: fx.Node) -> Work:
+    """A layer of APoT; its largest level and its bound are a factor of what follows."""
+    taps, weight_bits = _taps(node), node.args[-1]
+    assert isinstance(weight_bits, int)
+    operations = taps * len(TERMS[weight_bits - 1])
+    return Work(taps, additions=operations, shifts=operations, weights=_weights(node))
+
+
     taps = _taps(node)
     return Work(taps, additions=2 * taps, weights=_weights(node))
 
@@ -151,6 +162,12 @@ RULES: dict[str, tuple[str, Rule]] = {
     "aten.batch_norm.default": ("batch_norm", _batch_norm),
     "aten.add.Tensor": ("add", _add),
     "aten.avg_pool2d.default": ("average", _average),
+    "slipstick.fixed_shift_conv2d.default": ("shift", _shift),
+    "slipstick.s3_conv2d.default": ("shift", _shift),
+    "slipstick.denseshift_conv2d.default": ("shift", _shift),
+    "slipstick.apot_conv2d.default": ("additive", _additive),
+    "slipstick.apot_linear.default": ("additive", _additive),
+    "slipstick.apot_activation.default": ("round", _nothing),
     "aten.adaptive_avg_pool2d.default": ("average", _average),
     "aten.mean.dim": ("average", _average),
     "aten.relu.default": ("relu", _nothing),
@@ -162,6 +179,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "aten.constant_pad_nd.default": ("move", _nothing),
     "aten.pad.default": ("move", _nothing),
     "slipstick.move.default": ("move", _nothing),
+    "aten.clamp.default": ("relu", _nothing),
     "slipstick.sparse_shift.default": ("move", _sparse_shift),
 }
 """Kind and work by operator; in-place variants count as the others."""
@@ -175,7 +193,7 @@ VIEWS = frozenset(
 
 def _layer(node: fx.Node) -> LayerCount | None:
     operator = re.sub(r"_\.", ".", str(node.target))
-    if operator in VIEWS or _is_whole_slice(node, operator):
+    if operator in VIEWS or _is_whole_slice(node, operator) or _is_weight(node):
         return None
     name = _name(node)
     if operator not in RULES:
@@ -220,8 +238,10 @@ def _elements(node: fx.Node) -> int:
 
 
 def _is_weight(node: fx.Node) -> bool:
-    """Whether the node is a parameter or buffer, and not the image or made from it."""
-    return node.op == "placeholder" and node.name.startswith(("p_", "b_", "c_"))
+    """Whether the node is a parameter, a buffer or made of them, and not the image."""
+    if node.op == "placeholder":
+        return node.name.startswith(("p_", "b_", "c_"))
+    return bool(node.all_input_nodes) and all(map(_is_weight, node.all_input_nodes))
 
 
 def _activations(node: fx.Node) -> list[fx.Node]:

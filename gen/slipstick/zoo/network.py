@@ -18,9 +18,12 @@ SYSTEMS: Mapping[str, str] = MappingProxyType(
         "deepshift": "DeepShift (Elhoushi et al., CVPR workshops 2021)",
         "addernet": "AdderNet (Chen et al., CVPR 2020)",
         "shiftaddnet": "ShiftAddNet (You et al., NeurIPS 2020)",
+        "s3": "S3 (Li et al., NeurIPS 2021) and DenseShift (Li et al., ICCV 2023)",
+        "apot": "APoT (Li et al., ICLR 2020)",
+        "diracdeltanet": "DiracDeltaNet and Synetgy (Yang et al., FPGA 2019)",
     }
 )
-"""The six systems and their papers."""
+"""The systems and their papers."""
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,35 @@ from typing import Any
 from torch import nn
 
 from slipstick.errors import SlipstickError
-from slipstick.zoo import addernet, addressnet, deepshift, shiftaddnet, shiftnet, shiftresnet, ssl
+from slipstick.zoo import (
+    addernet,
+    addressnet,
+    apot,
+    deepshift,
+    diracdeltanet,
+    s3,
+    shiftaddnet,
+    shiftnet,
+    shiftresnet,
+    ssl,
+)
 from slipstick.zoo.network import Network
 
 NEAR = 3
 """Names that an error about an unknown one lists."""
 
-_FAMILIES = (shiftresnet, shiftnet, ssl, addressnet, deepshift, addernet, shiftaddnet)
+_FAMILIES = (
+    shiftresnet,
+    shiftnet,
+    ssl,
+    addressnet,
+    deepshift,
+    addernet,
+    shiftaddnet,
+    s3,
+    apot,
+    diracdeltanet,
+)
 
 NETWORKS: Mapping[str, Network] = MappingProxyType(
     {network.name: network for family in _FAMILIES for network in family.NETWORKS}

@@ -1,8 +1,9 @@
-"""Residual networks of AdderNet and ShiftAddNet: one structure, two kinds of convolution.
+"""Residual networks with torchvision's names: one structure for every kind of convolution.
 
-Names and keys are those of ``resnet20.py`` and ``resnet50.py`` of huawei-noah/AdderNet, which
-ShiftAddNet's models repeat: ``layer1.0.conv1``, ``layer2.0.downsample``, a classifier ``fc`` that
-is a 1x1 convolution, and ``bn2`` on the logits.
+``layer1.0.conv1``, ``layer2.0.downsample.0`` and on. `ResNet` ends as ``resnet20.py`` and
+``resnet50.py`` of huawei-noah/AdderNet, which ShiftAddNet's models repeat: with a classifier
+``fc`` that is a 1x1 convolution, and ``bn2`` on the logits. `LinearResNet` ends as torchvision's,
+which the released code of S3 and APoT is made from.
 """
 
 from collections.abc import Sequence
@@ -55,8 +56,8 @@ class Bottleneck(nn.Module):
         return torch.relu(self.bn3(self.conv3(x)) + shortcut)
 
 
-class ResNet(nn.Module):
-    """Stem, stages of blocks, global average, 1x1 classifier, BatchNorm on the logits.
+class Trunk(nn.Module):
+    """Stem, stages of blocks, global average.
 
     Parameters
     ----------
@@ -64,7 +65,6 @@ class ResNet(nn.Module):
     block : `BasicBlock` or `Bottleneck`.
     widths : planes of each stage; every stage but the first begins with stride 2.
     counts : blocks of each stage.
-    classifier : the layer ``fc``.
     """
 
     def __init__(
@@ -75,8 +75,6 @@ class ResNet(nn.Module):
         block: type[BasicBlock] | type[Bottleneck],
         widths: Sequence[int],
         counts: Sequence[int],
-        classifier: nn.Module,
-        classes: int,
     ) -> None:
         super().__init__()
         self.conv1 = stem
@@ -92,15 +90,77 @@ class ResNet(nn.Module):
                 inputs = planes * block.expansion
             self.add_module(name, stage)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = classifier
-        self.bn2 = nn.BatchNorm2d(classes)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def averages(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, 1, 1) of images."""
         x = torch.relu(self.bn1(self.conv1(x)))
         x = x if self.maxpool is None else self.maxpool(x)
         for name in self.stages:
             x = self.get_submodule(name)(x)
-        return self.bn2(self.fc(self.avgpool(x))).flatten(1)
+        return self.avgpool(x)
+
+
+class ResNet(Trunk):
+    """`Trunk`, the 1x1 convolution ``fc``, BatchNorm on the logits."""
+
+    def __init__(
+        self,
+        stem: nn.Module,
+        maxpool: nn.Module | None,
+        convolution: Convolution,
+        block: type[BasicBlock] | type[Bottleneck],
+        widths: Sequence[int],
+        counts: Sequence[int],
+        classifier: nn.Module,
+        classes: int,
+    ) -> None:
+        super().__init__(stem, maxpool, convolution, block, widths, counts)
+        self.fc = classifier
+        self.bn2 = nn.BatchNorm2d(classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.bn2(self.fc(self.averages(x))).flatten(1)
+
+
+class LinearResNet(Trunk):
+    """`Trunk` and the linear layer ``fc``."""
+
+    def __init__(
+        self,
+        stem: nn.Module,
+        maxpool: nn.Module | None,
+        convolution: Convolution,
+        block: type[BasicBlock] | type[Bottleneck],
+        widths: Sequence[int],
+        counts: Sequence[int],
+        classifier: nn.Module,
+    ) -> None:
+        super().__init__(stem, maxpool, convolution, block, widths, counts)
+        self.fc = classifier
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.averages(x).flatten(1))
+
+
+def cifar_resnet(
+    stem: nn.Module, convolution: Convolution, blocks: int, classifier: nn.Module
+) -> LinearResNet:
+    """Three stages of 16, 32 and 64 channels for 32x32 images."""
+    return LinearResNet(stem, None, convolution, BasicBlock, (16, 32, 64), [blocks] * 3, classifier)
+
+
+def imagenet_resnet(
+    convolution: Convolution,
+    block: type[BasicBlock] | type[Bottleneck],
+    counts: Sequence[int],
+    classes: int,
+    input_channels: int,
+) -> LinearResNet:
+    """Four stages of 64 to 512 channels for ImageNet; stem and classifier are ordinary layers."""
+    stem = nn.Conv2d(input_channels, 64, 7, 2, 3, bias=False)
+    classifier = nn.Linear(512 * block.expansion, classes)
+    pool, widths = nn.MaxPool2d(3, 2, 1), (64, 128, 256, 512)
+    return LinearResNet(stem, pool, convolution, block, widths, counts, classifier)
 
 
 def projection(

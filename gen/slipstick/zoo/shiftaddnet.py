@@ -2,7 +2,9 @@
 
 Keys are those of GATECH-EIC/ShiftAddNet at 654a632 after its conversion to DeepShift-PS: each
 convolution is a shift layer ``0`` and an adder layer ``1`` of the same kernel without BatchNorm
-between them; the stem ``conv1`` and the classifier ``fc`` are shift layers only.
+between them; the stem ``conv1`` and the classifier ``fc`` are shift layers only. With
+``fixed=True`` the shift layers are those of ``resnet20_shiftadd_se.py``, whose ``weight`` is drawn
+once and not trained.
 """
 
 import functools
@@ -10,7 +12,7 @@ import functools
 import torch
 from torch import nn
 
-from slipstick.nn import AdderConv2d, ShiftConv2d
+from slipstick.nn import AdderConv2d, FixedShiftConv2d, ShiftConv2d
 from slipstick.zoo.layers import Convolution
 from slipstick.zoo.network import Network, Published
 from slipstick.zoo.residual import BasicBlock, ResNet
@@ -44,11 +46,30 @@ def shift_add(
     ]
 
 
-def resnet20(classes: int, input_channels: int, *, weight_bits: int = 5) -> nn.Module:
-    """ResNet-20 for 32x32 images."""
-    convolution = functools.partial(shift_add, weight_bits=weight_bits)
-    stem = shift(input_channels, 16, 3, 1, 1, weight_bits)
-    classifier = shift(64, classes, 1, 1, 0, weight_bits)
+def fixed_shift_add(inputs: int, outputs: int, kernel: int, stride: int) -> list[nn.Module]:
+    """`shift_add` whose shift layer is not trained."""
+    padding = kernel // 2
+    return [
+        FixedShiftConv2d(inputs, outputs, kernel, stride, padding, bias=False),
+        AdderConv2d(outputs, outputs, kernel, padding=padding, bias=False),
+    ]
+
+
+def resnet20(
+    classes: int, input_channels: int, *, weight_bits: int = 5, fixed: bool = False
+) -> nn.Module:
+    """ResNet-20 for 32x32 images; ``weight_bits`` means nothing to ``fixed`` shifts."""
+    stem: nn.Module
+    classifier: nn.Module
+    convolution: Convolution
+    if fixed:
+        stem = FixedShiftConv2d(input_channels, 16, 3, padding=1, bias=False)
+        convolution = fixed_shift_add
+        classifier = FixedShiftConv2d(64, classes, 1, bias=False)
+    else:
+        stem = shift(input_channels, 16, 3, 1, 1, weight_bits)
+        convolution = functools.partial(shift_add, weight_bits=weight_bits)
+        classifier = shift(64, classes, 1, 1, 0, weight_bits)
     return ResNet(stem, None, convolution, BasicBlock, (16, 32, 64), (3, 3, 3), classifier, classes)
 
 
@@ -139,7 +160,10 @@ NETWORKS = (
         resnet20,
         published=Published(
             accuracy={"CIFAR-10 after 160 epochs": 89.32},
-            sources=(f"{CODE} models/resnet20_shiftadd.py", "README of huawei-noah/AdderNet"),
+            sources=(
+                f"{CODE} models/resnet20_shiftadd.py, with fixed=True resnet20_shiftadd_se.py",
+                "README of huawei-noah/AdderNet",
+            ),
         ),
     ),
     Network(
