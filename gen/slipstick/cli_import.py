@@ -9,7 +9,7 @@ from rich.table import Table
 
 from slipstick.cli_output import present, task, warnings_shown
 
-System = Literal["deepshift", "addernet", "shiftaddnet", "shiftresnet", "ssl"]
+System = Literal["deepshift", "addernet", "shiftaddnet", "shiftresnet", "ssl", "s3", "apot"]
 
 
 def import_checkpoint(
@@ -20,7 +20,7 @@ def import_checkpoint(
         System | None, typer.Option("--from", help="Who wrote it; the network's if left out.")
     ] = None,
     bits: Annotated[
-        int | None, typer.Option(min=2, max=8, help="Weight bits of shift layers.")
+        int | None, typer.Option(min=2, max=8, help="Weight bits of shift and APoT layers.")
     ] = None,
     classes: Annotated[int, typer.Option(min=1, help="That the network tells apart.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

@@ -1,4 +1,4 @@
-"""Weight bits and method of shift layers, which no checkpoint states."""
+"""Weight bits and kind of shift layers, which no checkpoint states."""
 
 import torch
 
@@ -6,16 +6,21 @@ from slipstick.errors import SlipstickError
 from slipstick.importers.detect import Tensors, has_suffix
 from slipstick.nn.quantisers import lowest_exponent
 
-OPTIONS = ("deepshift", "shiftaddnet")
-"""Systems whose layers have weight bits."""
+OPTIONS = ("deepshift", "shiftaddnet", "apot")
+"""Systems whose layers have a number of weight bits."""
 FEWEST, MOST = 2, 5
 """Weight bits of the released code, among which some are inferred."""
-GIVE = "give --bits, as in the folder that the checkpoint was in"
+GIVE = "give --bits, as in the name of the checkpoint or its folder"
 
 
 def method_of(tensors: Tensors) -> str:
     """DeepShift's method: "ps" keeps ``shift`` and ``sign``, "q" a ``weight``."""
     return "ps" if has_suffix(tensors, "shift", "sign") else "q"
+
+
+def has_fixed_shifts(tensors: Tensors) -> bool:
+    """Whether shift layers are ShiftAddNet's that are not trained."""
+    return has_suffix(tensors, "p", "s", "mask")
 
 
 def weight_bits(thing: str, tensors: Tensors, system: str, bits: int | None) -> int | None:
@@ -24,11 +29,11 @@ def weight_bits(thing: str, tensors: Tensors, system: str, bits: int | None) -> 
     Fewer bits would change weights, more would not: an exponent is rounded alike whatever the
     bits, as long as it is in their range.
     """
-    if system not in OPTIONS:
+    fixed = has_fixed_shifts(tensors)
+    if system not in OPTIONS or fixed:
         if bits is not None:
-            raise SlipstickError(
-                "Option --bits", f"is {bits}, but {system} has no shift weights", "leave it out"
-            )
+            cause = "the shifts are fixed" if fixed else f"{system} has no shift weights"
+            raise SlipstickError("Option --bits", f"is {bits}, but {cause}", "leave it out")
         return None
     if bits is not None:
         return bits

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from slipstick.importers.bits import method_of, weight_bits
-from slipstick.importers.detect import check_system
+from slipstick.importers.bits import has_fixed_shifts, method_of, weight_bits
+from slipstick.importers.detect import check_system, has_suffix
 from slipstick.importers.keys import load, map_keys
 from slipstick.importers.read import file_named, read_checkpoint
 from slipstick.importers.state import State, find_state
@@ -27,7 +27,7 @@ class Imported:
     ----------
     module : in eval mode.
     system : as `import_into` was told.
-    bits : weight bits of its shift layers; None if it has none.
+    bits : of its weights, as far as they have a number of bits to choose; else None.
     keys : tensors that were read.
     renamed : pairs of names, the file's and the module's.
     dropped : tensors that the module has no use for.
@@ -52,7 +52,7 @@ def import_into(path: Path, build: Build, *, system: str, bits: int | None = Non
     check_system(thing, state.tensors, system)
     bits = weight_bits(thing, state.tensors, system, bits)
     module = build(_shown(state, bits)).eval()
-    mapped = map_keys(state.tensors, module)
+    mapped = map_keys(thing, state.tensors, module)
     load(thing, mapped, module)
     for note in _notes(thing, state, mapped.notes):
         warnings.warn(note, stacklevel=2)
@@ -72,8 +72,13 @@ def _state(path: Path) -> State:
 def _shown(state: State, bits: int | None) -> dict[str, Any]:
     """Options of a network that its checkpoint decides; a network takes those that it has."""
     is_projected = any("shortcut.0." in key for key in state.tensors)
-    options = {"method": method_of(state.tensors), "weight_bits": bits}
-    return options | {"shortcut": "projection" if is_projected else "pad"}
+    options = {
+        "method": method_of(state.tensors),
+        "activation_bits": bits if has_suffix(state.tensors, "act_alpha") else None,
+        "fixed": has_fixed_shifts(state.tensors),
+        "shortcut": "projection" if is_projected else "pad",
+    }
+    return options if bits is None else options | {"weight_bits": bits}
 
 
 def _notes(thing: str, state: State, notes: list[str]) -> list[str]:

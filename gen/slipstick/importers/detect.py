@@ -36,12 +36,23 @@ def has_suffix(tensors: Tensors, *suffixes: str) -> bool:
 
 
 def _is_shiftaddnet(tensors: Tensors) -> bool:
-    """Shift layers, and adders under either of their names behind them."""
+    """Trained or fixed shift layers, and adders under either of their names behind them."""
     behind = [
-        key.removesuffix("0.shift") + "1.weight" for key in tensors if key.endswith("0.shift")
+        key.removesuffix(shift) + "1.weight"
+        for shift in ("0.shift", "0.p")
+        for key in tensors
+        if key.endswith(shift)
     ]
     old = any(key in tensors and tensors[key].dim() == 4 for key in behind)
-    return has_suffix(tensors, "shift", "sign") and (old or has_suffix(tensors, "adder"))
+    shifts = has_suffix(tensors, "shift", "sign") or has_suffix(tensors, "p", "s", "mask")
+    return shifts and (old or has_suffix(tensors, "adder"))
+
+
+def _is_s3(tensors: Tensors) -> bool:
+    """Decisions of S3 or of DenseShift."""
+    return has_suffix(tensors, "weight_val", "weight_shift", "weight_shift2") or has_suffix(
+        tensors, "weight_t1"
+    )
 
 
 def _is_shiftresnet(tensors: Tensors) -> bool:
@@ -64,6 +75,8 @@ _SIGNS: dict[str, Callable[[Tensors], bool]] = {
     "shiftaddnet": _is_shiftaddnet,
     "addernet": lambda tensors: has_suffix(tensors, "adder"),
     "deepshift": lambda tensors: has_suffix(tensors, "shift", "sign"),
+    "s3": _is_s3,
+    "apot": lambda t: has_suffix(t, "wgt_alpha") or has_suffix(t, "weight_alpha"),
     "ssl": _is_ssl,
     "shiftresnet": _is_shiftresnet,
 }

@@ -1,53 +1,27 @@
 """Tensors under the names of the original repositories to those of our modules."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
 from slipstick.errors import SlipstickError
-from slipstick.importers.values import listed
-
-Expected = Mapping[str, torch.Tensor]
+from slipstick.importers.mapped import Expected, Mapped
+from slipstick.importers.powers import decide_weights, settle_signs, take_fixed_shifts
+from slipstick.importers.values import UnreadableError, listed
 
 MEASURED = ".quantize_input_fw."
 COUNTER = "num_batches_tracked"
 
 
-@dataclass
-class Mapped:
-    """A state dict on its way to a module's names.
-
-    Attributes
-    ----------
-    tensors : by the names they have so far.
-    renamed : pairs of names, the file's and ours.
-    dropped : names of tensors that the module has no use for.
-    notes : what a user should know of them.
-    """
-
-    tensors: dict[str, torch.Tensor]
-    renamed: list[tuple[str, str]] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def rename(self, old: str, new: str) -> None:
-        """Gives a tensor another name."""
-        self.tensors[new] = self.tensors.pop(old)
-        self.renamed.append((old, new))
-
-    def drop(self, key: str) -> torch.Tensor:
-        """Takes a tensor out."""
-        self.dropped.append(key)
-        return self.tensors.pop(key)
-
-
-def map_keys(tensors: Mapping[str, torch.Tensor], module: nn.Module) -> Mapped:
-    """``tensors`` under the names of ``module``, as far as the rules here lead."""
+def map_keys(thing: str, tensors: Mapping[str, torch.Tensor], module: nn.Module) -> Mapped:
+    """``tensors`` of ``thing`` under the names of ``module``, as far as the rules here lead."""
     mapped = Mapped(dict(tensors))
     for rule in _RULES:
-        rule(mapped, module.state_dict())
+        try:
+            rule(mapped, module.state_dict())
+        except UnreadableError as error:
+            raise error.of(thing) from None
     return mapped
 
 
@@ -105,6 +79,14 @@ def _rename_where_expected(mapped: Mapped, expected: Expected, old: str, new: st
             mapped.rename(key, renamed)
 
 
+def _rename_bounds(mapped: Mapped, expected: Expected) -> None:
+    """APoT's later code for ImageNet keeps the weights' bound beside them."""
+    for key in [key for key in mapped.tensors if key.endswith(".weight_alpha")]:
+        bound = key.removesuffix("weight_alpha") + "weight_quant.wgt_alpha"
+        if bound in expected and bound not in mapped.tensors:
+            mapped.rename(key, bound)
+
+
 def _split_displacements(mapped: Mapped, expected: Expected) -> None:
     """Sparse shifts: torchshifts keeps rows and columns in one (C, 2) tensor, and counts back."""
     for key in [key for key in mapped.tensors if key.endswith(".weight")]:
@@ -131,6 +113,10 @@ _RULES: tuple[Callable[[Mapped, Expected], None], ...] = (
     _drop_measured_ranges,
     _rename_bias,
     _rename_adders,
+    take_fixed_shifts,
+    settle_signs,
+    decide_weights,
+    _rename_bounds,
     _split_displacements,
     _settle_counters,
 )

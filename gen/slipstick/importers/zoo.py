@@ -10,8 +10,13 @@ from slipstick.errors import SlipstickError
 from slipstick.importers.checkpoint import Imported, import_into
 from slipstick.zoo import build, find
 
-SYSTEMS = ("deepshift", "addernet", "shiftaddnet", "shiftresnet", "ssl")
+SYSTEMS = ("deepshift", "addernet", "shiftaddnet", "shiftresnet", "ssl", "s3", "apot")
 """Systems whose checkpoints are understood."""
+OTHERS = {
+    "addressnet": "which released no checkpoints",
+    "diracdeltanet": "whose checkpoints do not say whether they are quantised",
+}
+"""Why those of the other systems are not."""
 
 
 def import_checkpoint(
@@ -29,7 +34,7 @@ def import_checkpoint(
     path : the file; nothing in it is executed.
     system : who wrote it, one of `SYSTEMS`; that of ``arch`` if None.
     arch : the network, a name of `slipstick.zoo.NETWORKS`.
-    bits : weight bits of shift layers; if None they are inferred where possible.
+    bits : of the weights of DeepShift, ShiftAddNet and APoT; inferred, where possible, if None.
     classes : that the network tells apart.
 
     Raises `SlipstickError` as `import_into` does.
@@ -55,9 +60,7 @@ def _checked_system(system: str | None, arch: str) -> str:
     # The zoo calls it by the operation, checkpoints by the only network that was released.
     own = {"shift": "shiftresnet"}.get(find(arch).system, find(arch).system)
     if own not in SYSTEMS:
-        raise SlipstickError(
-            f"Network '{arch}'", f"is of {own}, which released no checkpoints", "train it"
-        )
+        raise SlipstickError(f"Network '{arch}'", f"is of {own}, {OTHERS[own]}", "train it")
     if system is not None and system != own:
         raise SlipstickError(
             f"Network '{arch}'", f"is of {own}, not of {system}", f"name a network of {system}"
