@@ -11,6 +11,7 @@ What is counted, for one image:
 | BatchNorm | 1 a value | 1 a value | |
 | addition of tensors | | 1 a value | |
 | average pool of a power of two values | | 1 a value read | 1 a value made |
+| gate of powers of two | | | 1 a value |
 | other average pool | 1 a value made | 1 a value read | |
 
 A tap is one weight at one position of the output, padding included and zero weights too, since
@@ -141,6 +142,10 @@ def _average(node: fx.Node) -> Work:
     return Work(additions=size * window, shifts=size)
 
 
+def _gate(node: fx.Node) -> Work:
+    return Work(shifts=_size(node))
+
+
 def _sparse_shift(node: fx.Node) -> Work:
     return Work(weights=2 * _shape(node)[0])
 
@@ -159,6 +164,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "slipstick.shift_linear_ps.default": ("shift", _shift),
     "slipstick.adder_conv2d.default": ("adder", _adder),
     "slipstick.adder_linear.default": ("adder", _adder),
+    "slipstick.power_of_two_gate.default": ("gate", _gate),
     "aten.batch_norm.default": ("batch_norm", _batch_norm),
     "aten.add.Tensor": ("add", _add),
     "aten.avg_pool2d.default": ("average", _average),

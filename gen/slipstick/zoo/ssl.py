@@ -2,8 +2,8 @@
 
 ShiftResNet-SSL is ShiftResNet with its fixed shift replaced by a trained one. FE-Net's table of
 widths is not public: the default is MobileNetV2's, whose published size is close to FE-Net's.
-The optional squeeze-and-excitation gate multiplies by a number that depends on the image, which
-no multiplication-free circuit can do, and is left out.
+FE-Net's optional squeeze-and-excitation gate scales each channel by a number that depends on the
+image. Here it is rounded to a power of two, so that it shifts: `gate=True` adds it.
 """
 
 import functools
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from slipstick.nn import SparseShift
+from slipstick.nn import GatedExcitation, SparseShift
 from slipstick.zoo.cifar import CifarResNet
 from slipstick.zoo.network import Network, Published
 from slipstick.zoo.shiftresnet import BLOCKS, ShiftBlock
@@ -36,23 +36,33 @@ def _shiftresnet(depth: int) -> Callable[..., nn.Module]:
 
 
 class FeUnit(nn.Module):
-    """1x1 expansion, sparse shift, strided 1x1 without ReLU; added to its input if ``residual``."""
+    """1x1 expansion, sparse shift, strided 1x1 without ReLU; added to its input if ``residual``.
+
+    With ``gate`` the shifted channels are gated before the second 1x1.
+    """
 
     def __init__(
-        self, inputs: int, outputs: int, stride: int, expansion: float, residual: bool
+        self,
+        inputs: int,
+        outputs: int,
+        stride: int,
+        expansion: float,
+        residual: bool,
+        gate: bool = False,
     ) -> None:
         super().__init__()
         middle = int(inputs * expansion)
         self.conv1 = nn.Conv2d(inputs, middle, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(middle)
         self.shift = SparseShift(middle)
+        self.gate = GatedExcitation(middle) if gate else nn.Identity()
         self.conv2 = nn.Conv2d(middle, outputs, 1, stride, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.residual = residual
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = torch.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(self.shift(y)))
+        y = self.bn2(self.conv2(self.gate(self.shift(y))))
         return x + y if self.residual else y
 
 
@@ -65,13 +75,19 @@ class FeBlock(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, units: int, stride: int, expansion: float
+        self,
+        inputs: int,
+        outputs: int,
+        units: int,
+        stride: int,
+        expansion: float,
+        gate: bool = False,
     ) -> None:
         super().__init__()
         self.shares = [max(1, inputs * number // units) for number in range(1, units)]
         self.units = nn.Sequential(
-            *(FeUnit(share, share, 1, expansion, True) for share in self.shares),
-            FeUnit(inputs, outputs, stride, expansion, False),
+            *(FeUnit(share, share, 1, expansion, True, gate) for share in self.shares),
+            FeUnit(inputs, outputs, stride, expansion, False, gate),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -105,7 +121,13 @@ class FeNet(nn.Module):
     """3x3 stem with stride 2, FE-blocks, 1x1 ``head``, average, ``linear``."""
 
     def __init__(
-        self, rows: Sequence[Row], stem: int, head: int, classes: int, input_channels: int
+        self,
+        rows: Sequence[Row],
+        stem: int,
+        head: int,
+        classes: int,
+        input_channels: int,
+        gate: bool = False,
     ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(input_channels, stem, 3, 2, 1, bias=False)
@@ -113,7 +135,8 @@ class FeNet(nn.Module):
         self.blocks = nn.Sequential()
         inputs = stem
         for row in rows:
-            self.blocks.append(FeBlock(inputs, row.channels, row.units, row.stride, row.expansion))
+            block = FeBlock(inputs, row.channels, row.units, row.stride, row.expansion, gate)
+            self.blocks.append(block)
             inputs = row.channels
         self.head = nn.Conv2d(inputs, head, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(head)
@@ -134,10 +157,14 @@ def fenet(
     rows: Sequence[Row] = MOBILENET_V2,
     stem: int = 32,
     head: int = 1280,
+    gate: bool = False,
 ) -> nn.Module:
-    """FE-Net; ``width`` multiplies all channels of ``rows`` and the stem."""
+    """FE-Net; ``width`` multiplies all channels of ``rows`` and the stem.
+
+    ``gate`` adds squeeze and excitation by powers of two to every unit.
+    """
     scaled = [Row(*row)._replace(channels=int(Row(*row).channels * width)) for row in rows]
-    return FeNet(scaled, int(stem * width), head, classes, input_channels)
+    return FeNet(scaled, int(stem * width), head, classes, input_channels, gate)
 
 
 CIFAR = (3, 32, 32)
@@ -169,6 +196,7 @@ NETWORKS = (
             3.7e6, 301e6, {"ImageNet": 72.9}, ("a survey's list of light networks",)
         ),
         remarks="The table of widths is not public: rows, stem and head are options, and "
-        "MobileNetV2's table the default. The optional gate is left out: it multiplies.",
+        "MobileNetV2's table the default. The optional gate (gate=True) is rounded to powers "
+        "of two, where the paper's multiplies.",
     ),
 )
