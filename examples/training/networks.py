@@ -1,6 +1,7 @@
 """The networks of the shipped checkpoints, for 28x28 grey images in 10 classes."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -15,25 +16,35 @@ from slipstick.nn import (
     SparseShift,
 )
 
+Layer = Callable[..., nn.Module]
+"""Makes a layer of the arguments of `torch.nn.Conv2d` or `torch.nn.Linear`."""
 
-class ShiftLeNet(nn.Module):
-    """A LeNet-like network of DeepShift-Q layers: every weight is a signed power of two."""
 
-    def __init__(self) -> None:
+class LeNet(nn.Module):
+    """A LeNet-like network, by default of ordinary layers."""
+
+    def __init__(self, conv: Layer = nn.Conv2d, linear: Layer = nn.Linear) -> None:
         super().__init__()
-        self.conv1 = ShiftConv2d(1, 16, 5, padding=2, bias=False)
+        self.conv1 = conv(1, 16, 5, padding=2, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
-        self.conv2 = ShiftConv2d(16, 32, 5, padding=2, bias=False)
+        self.conv2 = conv(16, 32, 5, padding=2, bias=False)
         self.bn2 = nn.BatchNorm2d(32)
         self.pool = nn.MaxPool2d(2)
-        self.fc1 = ShiftLinear(32 * 7 * 7, 96)
-        self.fc2 = ShiftLinear(96, 10)
+        self.fc1 = linear(32 * 7 * 7, 96)
+        self.fc2 = linear(96, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits ``(N, 10)`` of images ``(N, 1, 28, 28)``."""
         x = self.pool(torch.relu(self.bn1(self.conv1(x))))
         x = self.pool(torch.relu(self.bn2(self.conv2(x))))
         return self.fc2(torch.relu(self.fc1(x.flatten(1))))
+
+
+class ShiftLeNet(LeNet):
+    """DeepShift: every weight is a signed power of two; ``method`` is "q" or "ps"."""
+
+    def __init__(self, method: str = "q") -> None:
+        super().__init__(partial(ShiftConv2d, method=method), partial(ShiftLinear, method=method))
 
 
 class AdderBlock(nn.Module):
@@ -78,10 +89,10 @@ class AdderResNet(nn.Module):
         return self.fc(self.pool(x).flatten(1))
 
 
-def shift_add(inputs: int, outputs: int) -> nn.Sequential:
+def shift_add(inputs: int, outputs: int, conv: Layer) -> nn.Sequential:
     """A shift layer, an L1 layer on its sums, BatchNorm and ReLU."""
     return nn.Sequential(
-        ShiftConv2d(inputs, outputs, 3, padding=1, bias=False),
+        conv(inputs, outputs, 3, padding=1, bias=False),
         AdderConv2d(outputs, outputs, 3, padding=1, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU(),
@@ -89,16 +100,17 @@ def shift_add(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class ShiftAddNet(nn.Module):
-    """ShiftAddNet: pairs of a shift and an L1 layer between a shift stem and classifier."""
+    """ShiftAddNet: pairs of a shift and an L1 layer between a shift stem and classifier.
 
-    def __init__(self) -> None:
+    ``conv`` makes the shift convolutions.
+    """
+
+    def __init__(self, conv: Layer = ShiftConv2d) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            ShiftConv2d(1, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()
-        )
-        self.pair1 = shift_add(16, 16)
+        self.stem = nn.Sequential(conv(1, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
+        self.pair1 = shift_add(16, 16, conv)
         self.pool = nn.MaxPool2d(2)
-        self.pair2 = shift_add(16, 32)
+        self.pair2 = shift_add(16, 32, conv)
         self.fc = ShiftLinear(32 * 7 * 7, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -220,13 +232,3 @@ class AddressNet(nn.Module):
         """Logits ``(N, 10)`` of images ``(N, 1, 28, 28)``."""
         x = self.blocks(torch.relu(self.bn1(self.conv1(x))))
         return self.linear(self.pool(x).flatten(1))
-
-
-NETWORKS = {
-    "shift_lenet": ShiftLeNet,
-    "resnet_adder": AdderResNet,
-    "shiftaddnet": ShiftAddNet,
-    "shiftnet": ShiftNet,
-    "sparse_shiftnet": SparseShiftNet,
-    "addressnet": AddressNet,
-}
