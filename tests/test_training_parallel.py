@@ -8,16 +8,20 @@ from pathlib import Path
 import pytest
 import torch
 from torch import distributed
-from training_runs import few, finished, make
+from training.place import Place
+from training_runs import adder_layer_and_images, few, finished, make
+
+from slipstick.nn.adder_ops import ETA
 
 TESTS = Path(__file__).resolve().parent
 SCRIPT = f"""
 import sys
 sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent / "examples")!r}]
 import torch
+import train
 from pathlib import Path
 from training.place import placed
-from training_runs import Silent, few, finished, make
+from training_runs import Silent, adder_layer_and_images, few, finished, make
 
 torch.set_num_threads(1)
 folder, data = Path(sys.argv[1]), few(128)
@@ -37,13 +41,24 @@ with placed("cpu") as place:
     frozen = finished(begin("shift_lenet_pow2", "frozen"))
     runs = dict(whole=whole, resumed=resumed, frozen=frozen)
     states = {{name: run.model.state_dict() for name, run in runs.items()}}
-    torch.save(states | {{"ranks": place.ranks}}, folder / f"rank{{place.rank}}.pt")
+    layer, images = adder_layer_and_images()
+    _, parallel = place.wrap(layer)
+    parallel(place.share(images)).square().mean().backward()
+    found = {{"ranks": place.ranks, "gradient": layer.adder.grad}}
+    torch.save(states | found, folder / f"rank{{place.rank}}.pt")
+
+train.fashion_mnist = lambda device: data
+sys.argv = ["train.py", "s3", "--epochs", "1", "-o", str(folder / "results")]
+train.main()
 """
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory):
-    """The state dicts of three runs, as each of two processes ended with them."""
+    """The state dicts of three runs, as each of two processes ended with them.
+
+    The command line is tried as well: one of them writes and prints.
+    """
     folder = tmp_path_factory.mktemp("parallel")
     script = folder / "script.py"
     script.write_text(SCRIPT)
@@ -57,6 +72,8 @@ def ranks(tmp_path_factory):
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
+    assert done.stdout.count("s3: ") == 1
+    assert {path.name for path in (folder / "results").iterdir()} == {"s3.json", "s3.pt2"}
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 
@@ -97,3 +114,18 @@ def test_two_ranks_do_what_one_does(ranks, tmp_path):
     for name, value in run.model.state_dict().items():
         torch.testing.assert_close(ranks[0]["frozen"][name], value, rtol=1e-3, atol=1e-4)
     assert any(not torch.equal(value, start[name]) for name, value in ranks[0]["frozen"].items())
+
+
+@needs_torchrun
+def test_adder_gradients_are_the_mean_of_scaled_ones(ranks):
+    gradients = []
+    for rank in (0, 1):
+        layer, images = adder_layer_and_images()
+        layer(Place(torch.device("cpu"), rank, 2).share(images)).square().mean().backward()
+        gradients.append(layer.adder.grad)
+    mean = (gradients[0] + gradients[1]) / 2
+    torch.testing.assert_close(ranks[0]["gradient"], mean)
+    # Each has AdderNet's length; their mean is shorter.
+    length = ETA * layer.adder.numel() ** 0.5
+    torch.testing.assert_close(gradients[0].norm(), torch.tensor(length))
+    assert mean.norm() < 0.999 * length

@@ -10,6 +10,8 @@ from training.place import Place
 from training.recipes import RECIPES
 from training.runner import Run
 
+from slipstick.nn import AdderConv2d
+
 IMAGES = Path(__file__).resolve().parents[1] / "examples" / "data"
 
 
@@ -59,3 +61,9 @@ def same(one, other):
     """Whether two modules have exactly the same parameters and buffers."""
     a, b = one.state_dict(), other.state_dict()
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def adder_layer_and_images():
+    """The same ones on every rank."""
+    torch.manual_seed(9)
+    return AdderConv2d(2, 3, 3, bias=False), torch.randn(8, 2, 5, 5)
