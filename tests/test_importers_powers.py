@@ -1,5 +1,7 @@
 """Checkpoints of S3, DenseShift, APoT and of ShiftAddNet's fixed shifts, against the formulas."""
 
+import json
+
 import importer_references as references
 import pytest
 import torch
@@ -7,6 +9,7 @@ from importer_files import legacy, parallel, pickled_elsewhere, trained, wrapped
 from torch import nn
 
 from slipstick.errors import SlipstickError
+from slipstick.frontend import import_program, load_program, run_float
 from slipstick.importers import import_checkpoint, read_into_zoo
 from slipstick.importers.detect import system_of
 from slipstick.nn import APoTConv2d, FixedShiftConv2d, s3_weight
@@ -291,3 +294,30 @@ def test_wrong_files_of_fixed_shifts(path):
         assert "weights in layer1.0.conv1.0.weight that are no powers of two" in message
     few = {key: v for key, v in full.items() if key != "layer1.0.conv1.0.weight"}
     assert "lacks layer1.0.conv1.0.weight, and has unknown" in refusal(path, few, arch)
+
+
+# The command.
+
+
+@pytest.mark.parametrize(
+    ("made", "arguments"),
+    [
+        (lambda: decided("denseshift_resnet20")[0], ["--arch", "denseshift_resnet20"]),
+        (lambda: bounded(3)[0], ["--arch", "apot_resnet20", "--from", "apot", "--bits", 3]),
+        (lambda: fixed()[0], ["--arch", "shiftaddnet_resnet20"]),
+    ],
+)
+def test_command_writes_programs_that_are_understood(cli, path, tmp_path, made, arguments):
+    network = made()
+    state = network.state_dict()
+    has_shifts = "shiftaddnet_resnet20" in arguments
+    torch.save(parallel(with_origins(state) if has_shifts else state), path)
+    done = cli("import", path, *arguments, "-o", tmp_path / "model.pt2", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["warnings"] == []
+    x = images()
+    program = load_program(tmp_path / "model.pt2")
+    with torch.no_grad():
+        assert torch.equal(program.module()(x), network(x))
+    graph = import_program(program)
+    compare(network, run_float(graph, x)[graph.output].flatten(1))

@@ -15,6 +15,7 @@ from slipstick.frontend.nodes import (
     AvgPool,
     BatchNorm,
     Clamp,
+    CommonGrid,
     FixedPoint,
     FloatAdd,
     FloatArgmax,
@@ -112,6 +113,11 @@ def _(node: FixedPoint, x: torch.Tensor) -> torch.Tensor:
     step = 2.0**node.fraction_bits
     whole = torch.floor(x * step) if node.rounding == "floor" else torch.round(x * step)
     return (whole / step).clamp(node.lo, node.hi)
+
+
+@execute.register
+def _(node: CommonGrid, x: torch.Tensor) -> torch.Tensor:
+    return torch.ops.slipstick.round_half_even(x, node.fraction_bits)
 
 
 @execute.register

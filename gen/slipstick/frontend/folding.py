@@ -5,7 +5,10 @@ from typing import Any
 import torch
 from torch import fx
 
+import slipstick.nn  # noqa: F401  registers the custom ops
+
 aten = torch.ops.aten
+ops = torch.ops.slipstick
 
 FOLDABLE = {
     aten.abs.default,
@@ -34,6 +37,7 @@ FOLDABLE = {
     aten.transpose.int,
     aten.unsqueeze.default,
     aten.view.default,
+    ops.round_half_even.default,
 }
 """Operators whose result on constants is a constant, and that touch nothing else."""
 

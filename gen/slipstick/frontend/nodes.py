@@ -108,6 +108,17 @@ class FixedPoint(FloatNode):
 
 
 @dataclass(frozen=True, eq=False)
+class CommonGrid(FloatNode):
+    """``x`` rounded half to even to multiples of ``2**-fraction_bits``, without bounds.
+
+    The input of an adder layer that has its weights on this grid too (ShiftAddNet's FIX8 and
+    FIX16): its integers must be on it, and as wide as they get.
+    """
+
+    fraction_bits: int
+
+
+@dataclass(frozen=True, eq=False)
 class AdditiveLevels(FloatNode):
     """The nearest of the uneven levels of APoT, from 0 to ``bound`` (see `apot_activation`).
 

@@ -7,7 +7,13 @@ import torch
 import slipstick.nn  # noqa: F401  registers the custom ops
 from slipstick.frontend.call import Call, operator
 from slipstick.frontend.matmuls import as_filters, check_vector, kernel
-from slipstick.frontend.nodes import AdderLayer, FixedPoint, FloatNode, ShiftLayer
+from slipstick.frontend.nodes import (
+    AdderLayer,
+    CommonGrid,
+    FixedPoint,
+    FloatNode,
+    ShiftLayer,
+)
 from slipstick.graph import Window
 from slipstick.nn.fixed_ops import FRACTION_BITS
 from slipstick.nn.quantisers import fixed_point, shift_weight_ps, shift_weight_q
@@ -102,6 +108,12 @@ def _(call: Call) -> tuple[FloatNode, ...]:
         "half_even",
     )
     return _shift(call, weight, call.constant("bias"), window_of(call, weight), (rounded,))
+
+
+@operator(ops.round_half_even.default)
+def _(call: Call) -> FloatNode:
+    bits = call.arguments["fraction_bits"]
+    return CommonGrid(call.name, (call.source("x"),), call.shape, bits)
 
 
 @operator(ops.adder_conv2d.default)

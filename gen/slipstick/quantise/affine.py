@@ -67,10 +67,19 @@ def _grid(source: Tensor, chain: Chain, result: Observation, bits: int) -> Grid:
     lo, hi = format_bounds(bits, _reaches_below_zero(source, chain))
     if _fits_as_it_is(source, chain, lo, hi):
         return Grid(source.frac, lo, hi)
+    if chain.frac is not None and chain.must_reach:
+        bits = max(bits, _room(result, chain.frac, lo < 0))
+        return Grid(chain.frac, *format_bounds(bits, lo < 0), chain.rounding)
     frac = best_frac(result.samples, bits, lo < 0)
     if chain.frac is None or frac < chain.frac:
         return Grid(frac, lo, hi)
     return Grid(chain.frac, lo, hi, chain.rounding)
+
+
+def _room(result: Observation, frac: int, signed: bool) -> int:
+    """Bits that hold twice what was seen: values without bounds may grow."""
+    largest = max(float(result.high.max()), -float(result.low.min()))
+    return math.ceil(math.log2(2 * largest * 2.0**frac + 1)) + signed
 
 
 def _reaches_below_zero(source: Tensor, chain: Chain) -> bool:

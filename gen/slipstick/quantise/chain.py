@@ -10,6 +10,7 @@ from slipstick.frontend import (
     AdditiveLevels,
     BatchNorm,
     Clamp,
+    CommonGrid,
     FixedPoint,
     FloatGraph,
     FloatNode,
@@ -29,6 +30,7 @@ class Chain:
     lo, hi : bounds.
     frac : fraction bits of a grid that values are rounded to, or None.
     rounding : how they are.
+    must_reach : whether a coarser grid, or a format that clips, would not do.
     """
 
     names: tuple[str, ...]
@@ -39,6 +41,7 @@ class Chain:
     hi: float = math.inf
     frac: int | None = None
     rounding: Rounding = "half_up"
+    must_reach: bool = False
 
     @classmethod
     def identity(cls, node: FloatNode) -> "Chain":
@@ -125,4 +128,14 @@ def _(node: FixedPoint, chain: Chain) -> Chain | None:
     names = (*chain.names, node.name)
     return replace(
         chain, names=names, lo=lo, hi=hi, frac=node.fraction_bits, rounding=node.rounding
+    )
+
+
+@extend.register
+def _(node: CommonGrid, chain: Chain) -> Chain | None:
+    if chain.frac is not None:
+        return None
+    names = (*chain.names, node.name)
+    return replace(
+        chain, names=names, frac=node.fraction_bits, rounding="half_even", must_reach=True
     )

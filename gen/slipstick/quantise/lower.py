@@ -14,6 +14,7 @@ from slipstick.frontend import (
     AvgPool,
     BatchNorm,
     Clamp,
+    CommonGrid,
     FixedPoint,
     FloatAdd,
     FloatArgmax,
@@ -115,6 +116,15 @@ def _(node: FixedPoint, state: Lowering) -> None:
     low, high = (int(end) * 2.0**-source.frac for end in (source.lo.min(), source.hi.max()))
     if source.frac <= node.fraction_bits and node.lo <= low and high <= node.hi:
         # The integers lie on this grid and within its bounds already.
+        state.made[node.name] = source
+    else:
+        _finish_alone(node, source, state)
+
+
+@lower.register
+def _(node: CommonGrid, state: Lowering) -> None:
+    (source,) = state.inputs(node)
+    if source.frac == node.fraction_bits:
         state.made[node.name] = source
     else:
         _finish_alone(node, source, state)

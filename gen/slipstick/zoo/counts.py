@@ -34,8 +34,8 @@ from torch import fx, nn
 
 import slipstick.nn  # noqa: F401  registers the custom ops
 from slipstick.errors import SlipstickError
-
 from slipstick.nn.apot_ops import TERMS
+
 
 @dataclass(frozen=True)
 class Work:
@@ -112,7 +112,6 @@ def _shift(node: fx.Node) -> Work:
     return Work(taps, additions=taps, shifts=taps, weights=_weights(node))
 
 
-def _adder(node: fx.Node) -> Work:
 def _additive(node: fx.Node) -> Work:
     """A layer of APoT; its largest level and its bound are a factor of what follows."""
     taps, weight_bits = _taps(node), node.args[-1]
@@ -121,6 +120,7 @@ def _additive(node: fx.Node) -> Work:
     return Work(taps, additions=operations, shifts=operations, weights=_weights(node))
 
 
+def _adder(node: fx.Node) -> Work:
     taps = _taps(node)
     return Work(taps, additions=2 * taps, weights=_weights(node))
 
@@ -180,12 +180,12 @@ RULES: dict[str, tuple[str, Rule]] = {
     "aten.relu6.default": ("relu", _nothing),
     "aten.hardtanh.default": ("relu", _nothing),
     "aten.max_pool2d.default": ("max_pool", _nothing),
+    "aten.clamp.default": ("relu", _nothing),
     "aten.cat.default": ("move", _nothing),
     "aten.slice.Tensor": ("move", _nothing),
     "aten.constant_pad_nd.default": ("move", _nothing),
     "aten.pad.default": ("move", _nothing),
     "slipstick.move.default": ("move", _nothing),
-    "aten.clamp.default": ("relu", _nothing),
     "slipstick.sparse_shift.default": ("move", _sparse_shift),
 }
 """Kind and work by operator; in-place variants count as the others."""

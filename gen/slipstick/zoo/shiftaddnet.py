@@ -35,40 +35,56 @@ def shift(
     )
 
 
+def adder(channels: int, kernel: int, grid_bits: int | None = None) -> AdderConv2d:
+    """An adder layer that keeps channels and size."""
+    padding = kernel // 2
+    return AdderConv2d(channels, channels, kernel, padding=padding, bias=False, grid_bits=grid_bits)
+
+
 def shift_add(
-    inputs: int, outputs: int, kernel: int, stride: int, *, weight_bits: int
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    stride: int,
+    *,
+    weight_bits: int,
+    grid_bits: int | None = None,
 ) -> list[nn.Module]:
     """A strided shift layer, then an adder layer of the same kernel at stride 1."""
-    padding = kernel // 2
-    return [
-        shift(inputs, outputs, kernel, stride, padding, weight_bits),
-        AdderConv2d(outputs, outputs, kernel, padding=padding, bias=False),
-    ]
+    first = shift(inputs, outputs, kernel, stride, kernel // 2, weight_bits)
+    return [first, adder(outputs, kernel, grid_bits)]
 
 
-def fixed_shift_add(inputs: int, outputs: int, kernel: int, stride: int) -> list[nn.Module]:
+def fixed_shift_add(
+    inputs: int, outputs: int, kernel: int, stride: int, *, grid_bits: int | None
+) -> list[nn.Module]:
     """`shift_add` whose shift layer is not trained."""
-    padding = kernel // 2
-    return [
-        FixedShiftConv2d(inputs, outputs, kernel, stride, padding, bias=False),
-        AdderConv2d(outputs, outputs, kernel, padding=padding, bias=False),
-    ]
+    first = FixedShiftConv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    return [first, adder(outputs, kernel, grid_bits)]
 
 
 def resnet20(
-    classes: int, input_channels: int, *, weight_bits: int = 5, fixed: bool = False
+    classes: int,
+    input_channels: int,
+    *,
+    weight_bits: int = 5,
+    fixed: bool = False,
+    grid_bits: int | None = None,
 ) -> nn.Module:
-    """ResNet-20 for 32x32 images; ``weight_bits`` means nothing to ``fixed`` shifts."""
+    """ResNet-20 for 32x32 images.
+
+    ``weight_bits`` means nothing to ``fixed`` shifts; ``grid_bits`` is the adders': 8 for FIX8.
+    """
     stem: nn.Module
     classifier: nn.Module
     convolution: Convolution
     if fixed:
         stem = FixedShiftConv2d(input_channels, 16, 3, padding=1, bias=False)
-        convolution = fixed_shift_add
+        convolution = functools.partial(fixed_shift_add, grid_bits=grid_bits)
         classifier = FixedShiftConv2d(64, classes, 1, bias=False)
     else:
         stem = shift(input_channels, 16, 3, 1, 1, weight_bits)
-        convolution = functools.partial(shift_add, weight_bits=weight_bits)
+        convolution = functools.partial(shift_add, weight_bits=weight_bits, grid_bits=grid_bits)
         classifier = shift(64, classes, 1, 1, 0, weight_bits)
     return ResNet(stem, None, convolution, BasicBlock, (16, 32, 64), (3, 3, 3), classifier, classes)
 
