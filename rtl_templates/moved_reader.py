@@ -9,7 +9,7 @@ from amaranth.lib.memory import Memory
 from slipstick.rtl_templates.arithmetic import delayed
 from slipstick.rtl_templates.moved_walk import NOWHERE, MovedWalk
 from slipstick.rtl_templates.rom import rom_lookup
-from slipstick.rtl_templates.row_ring import RowRing, ram_style
+from slipstick.rtl_templates.row_ring import RowRing, Way, ram_style
 
 Place = tuple[int, int]
 
@@ -51,22 +51,18 @@ class MovedReader(RowRing):
                 groups.setdefault(columns[lane], []).append(lane)
         write = self._write_address(m)
         for number, (column, lanes) in enumerate(groups.items()):
-            distance = self._distance(m, counters, column, f"distance_{number}")
-            address = self._address(m, pointer, *distance, f"address_{number}")
+            way = self._way(m, counters, column, f"distance_{number}")
+            address = self._address(m, pointer, way, f"address_{number}")
             self._memory(m, write, address, lanes, masks, f"rows_{number}")
 
-    def _distance(
-        self, m: Module, counters: dict[str, Signal], column: Sequence[int], name: str
-    ) -> tuple[Value, Value]:
-        """The distance of a step's word, and that minus the ring's depth, a cycle later."""
-        depth = self._moved.depth
+    def _way(self, m: Module, counters: dict[str, Signal], column: Sequence[int], name: str) -> Way:
+        """From the pointer to what the lanes of ``column`` read, a cycle after the step's start."""
         if len(set(column)) == 1:
-            return Const(column[0]), Const(column[0] - depth)
-        distance = Signal(range(depth), name=name, reset_less=True)
-        wrapped = Signal(range(-depth, 0), name=f"{name}_wrapped", reset_less=True)
-        found = self._by_word(m, counters, column, len(distance), f"{name}_now")
-        m.d.sync += [distance.eq(found), wrapped.eq(found - depth)]
-        return distance, wrapped
+            return self._constant_way(column[0])
+        way = self._way_signals(name)
+        bits = (self._moved.depth - 1).bit_length()
+        self._set_way(m, way, self._by_word(m, counters, column, bits, f"{name}_now"))
+        return way
 
     def _memory(
         self,

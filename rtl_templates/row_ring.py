@@ -3,7 +3,7 @@
 from abc import abstractmethod
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, ValueLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -26,6 +26,10 @@ def ram_style(width: int, depth: int) -> str:
     luts = -(-depth // 64) * width * 4 // 3
     blocks = min(-(-width // wide) * -(-depth // deep) for wide, deep in ASPECTS)
     return "distributed" if luts <= LUTS_PER_BLOCK * blocks else "block"
+
+
+Way = tuple[Value, Value | None]
+"""A distance in the ring, and that minus the ring's depth where an address can leave it."""
 
 
 class RowRing(wiring.Component):
@@ -177,44 +181,67 @@ class RowRing(wiring.Component):
 
     def _pointer_step(
         self, m: Module, go: Signal, counters: dict[str, Signal], wraps: dict[str, Signal]
-    ) -> tuple[Signal, Signal, Signal]:
-        """The step of this cycle's advance, with and without the wrap of the ring."""
-        depth = self.walk.depth
-        step = Signal(range(depth), name="step")
-        wrapped_step = Signal(depth.bit_length() + 1, name="wrapped_step")
+    ) -> tuple[Signal, Way]:
+        """Whether the pointer moves in this cycle, and how far."""
         valid = Signal(name="step_valid")
         m.d.sync += valid.eq(go)
+        way = self._way_signals("step")
         for loop, _, constant in self.walk.address_steps()[1]:
             distance = counters["travel"] if loop == "step" else constant
             # Outer loops come later and override: the outermost that advances decides.
             with m.If(wraps[loop]):
-                m.d.sync += [step.eq(distance), wrapped_step.eq(distance - depth)]
-        return valid, step, wrapped_step
+                self._set_way(m, way, distance)
+        return valid, way
 
-    def _pointer(self, m: Module, valid: Signal, step: Signal, wrapped_step: Signal) -> Signal:
+    def _pointer(self, m: Module, valid: Signal, way: Way) -> Signal:
         """The pointer of a step, in the cycle after its start."""
-        depth = self.walk.depth
-        pointer = Signal(range(depth), init=self.walk.address_steps()[0], name="pointer")
-        beyond = Signal(depth.bit_length() + 1, name="pointer_beyond")
-        m.d.comb += beyond.eq(pointer + wrapped_step)
+        first, _ = self.walk.address_steps()
+        pointer = Signal(range(self.walk.depth), init=first, name="pointer")
+        after = self._after(m, pointer, way, "pointer")
         with m.If(valid):
-            # The sign bit of pointer + step - depth says whether the ring was left.
-            m.d.sync += pointer.eq(Mux(beyond[-1], pointer + step, beyond))
+            m.d.sync += pointer.eq(after)
         return pointer
 
-    def _address(
-        self, m: Module, pointer: Signal, distance: Value, wrapped: Value, name: str
-    ) -> Signal:
-        """``pointer + distance`` in the ring, 2 cycles after the start of the step.
-
-        ``wrapped`` is ``distance - depth``, in two's complement.
-        """
-        depth = self.walk.depth
-        address = Signal(range(depth), name=name)
-        over = Signal(depth.bit_length() + 1, name=f"{name}_beyond")
-        m.d.comb += over.eq(pointer + wrapped)
-        m.d.sync += address.eq(Mux(over[-1], pointer + distance, over))
+    def _address(self, m: Module, pointer: Signal, way: Way, name: str) -> Signal:
+        """The place ``way`` behind ``pointer``, 2 cycles after the start of the step."""
+        address = Signal(range(self.walk.depth), name=name)
+        m.d.sync += address.eq(self._after(m, pointer, way, name))
         return address
+
+    def _after(self, m: Module, pointer: Signal, way: Way, name: str) -> Value:
+        distance, wrapped = way
+        if wrapped is None:
+            return (pointer + distance)[: len(pointer)]
+        # The sign bit of pointer + distance - depth says whether the ring was left.
+        beyond = Signal(self.walk.depth.bit_length() + 1, name=f"{name}_beyond")
+        m.d.comb += beyond.eq(pointer + wrapped)
+        return Mux(beyond[-1], pointer + distance, beyond)
+
+    def _constant_way(self, distance: int) -> Way:
+        depth = self.walk.depth
+        return Const(distance, range(depth)), None if self._wraps_itself else Const(
+            distance - depth
+        )
+
+    def _way_signals(self, name: str) -> Way:
+        """Registers for a way that changes."""
+        depth = self.walk.depth
+        distance = Signal(range(depth), name=name, reset_less=True)
+        if self._wraps_itself:
+            return distance, None
+        return distance, Signal(range(-depth, 0), name=f"wrapped_{name}", reset_less=True)
+
+    def _set_way(self, m: Module, way: Way, distance: ValueLike) -> None:
+        """Loads the registers ``way`` with the way of ``distance``."""
+        forward, wrapped = way
+        m.d.sync += forward.eq(distance)
+        if wrapped is not None:
+            m.d.sync += wrapped.eq(distance - self.walk.depth)
+
+    @property
+    def _wraps_itself(self) -> bool:
+        """Whether an address that leaves the ring is right without its upper bits."""
+        return self.walk.depth.bit_count() == 1
 
     def _write_address(self, m: Module) -> Signal:
         """Where the next word is stored."""

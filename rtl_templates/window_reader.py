@@ -35,9 +35,8 @@ class WindowReader(RowRing):
         return np.concatenate([frame, fill])[self.walk.reads]
 
     def _read(self, m: Module, counters: dict[str, Signal], pointer: Signal) -> None:
-        depth = self.walk.depth
         addresses = [
-            self._address(m, pointer, Const(offset), Const(offset - depth), f"address_{tap}")
+            self._address(m, pointer, self._constant_way(offset), f"address_{tap}")
             for tap, offset in enumerate(self.walk.tap_offsets())
         ]
         self._memory(m, addresses, self._masks(m, counters))

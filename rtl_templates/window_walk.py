@@ -5,6 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
+LUT_WORDS = 256
+"""Words up to which a ring may be RAM in LUTs, unless a word is very narrow."""
+
 
 @dataclass(frozen=True)
 class WindowWalk:
@@ -167,8 +170,14 @@ class WindowWalk:
 
     @property
     def depth(self) -> int:
-        """Words of the ring."""
-        return self.ring_rows * self.width * self.words
+        """Words of the ring.
+
+        A power of two, around which addresses wrap by themselves, where the RAM is as large: RAM
+        in LUTs grows by 64 words, block RAM, which takes over beyond, by powers of two.
+        """
+        least = self.ring_rows * self.width * self.words
+        rounded = 1 << (least - 1).bit_length()
+        return least if rounded <= LUT_WORDS and rounded - least >= 64 else rounded
 
     def in_image(self, axis: int) -> np.ndarray:
         """Whether tap ``k`` of output row (axis 0) or column (axis 1) ``o`` is in the image.
