@@ -49,8 +49,9 @@ def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+    x, weight = ctx.saved_tensors
     wanted = (ctx.needs_input_grad[0], False)
-    dx, _ = convolve_backward(gradient, *ctx.saved_tensors, wanted, *ctx.geometry)
+    dx, _ = convolve_backward(gradient, x, weight, wanted, *ctx.geometry)
     bias = gradient.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
     return dx, None, bias, *([None] * 4)
 
