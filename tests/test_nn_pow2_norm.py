@@ -92,7 +92,10 @@ def test_norms_of_a_module_there_and_back():
     assert not any(layer.training for layer in plain.modules())
     x = torch.randn(3, 1, 4, 4)
     assert torch.equal(plain(x), frozen(x))
-    assert type(freeze_norms(norm)) is PowerOfTwoNorm
+    alone = freeze_norms(norm)
+    assert type(alone) is PowerOfTwoNorm
+    assert not alone.training
+    assert freeze_norms(norm.train()).training
 
 
 def test_norms_across_processes_are_plain_afterwards():

@@ -57,6 +57,7 @@ class PowerOfTwoNorm(nn.Module):
         one, zero = torch.ones_like(self.mean), torch.zeros_like(self.mean)
         self.weight = nn.Parameter(one if norm.weight is None else norm.weight.detach().clone())
         self.bias = nn.Parameter(zero if norm.bias is None else norm.bias.detach().clone())
+        self.train(norm.training)
 
     def scale(self) -> Tensor:
         """``(C,)``, signed powers of two."""
@@ -92,7 +93,9 @@ def plain_norms(module: nn.Module) -> nn.Module:
     return _replaced(module, PowerOfTwoNorm, PowerOfTwoNorm.plain)
 
 
-def _replaced(module: nn.Module, kind: type, make: Callable[[Any], nn.Module]) -> nn.Module:
+def _replaced(
+    module: nn.Module, kind: type[nn.Module], make: Callable[[Any], nn.Module]
+) -> nn.Module:
     result = copy.deepcopy(module)
     if isinstance(result, kind):
         return make(result)
@@ -101,6 +104,6 @@ def _replaced(module: nn.Module, kind: type, make: Callable[[Any], nn.Module]) -
         if isinstance(layer, kind):
             # A layer that is used at several places stays one layer.
             if id(layer) not in made:
-                made[id(layer)] = make(layer).train(layer.training)
+                made[id(layer)] = make(layer)
             result.set_submodule(name, made[id(layer)])
     return result
