@@ -69,6 +69,8 @@ class GateStream(wiring.Component):
     o : shifted pixels, fields of `out_width` bits.
 
     Latency: 2 cycles from `i0`, and one from the last logit to the first pixel; one beat a cycle.
+    Cost of 8-bit pixels and logits with 7 thresholds, with Yosys 0.70 (LUT, FF): 8 lanes, 4 beats:
+    310, 227 and 4 RAM32M; 1 lane, 32 beats: 56, 51 and a RAM64M.
     """
 
     def __init__(self, parameters: GateParameters) -> None:

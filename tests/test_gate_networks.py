@@ -96,8 +96,11 @@ def one_gate() -> Drawing:
 
 
 def gates_in_series() -> Drawing:
-    """Both beside the input they start from: it waits until the second gate is known."""
-    drawing = Drawing((3, 6, 5))
+    """Both beside the input they start from: it waits until the second gate is known.
+
+    The image is so large that the input's second frame on the way matters.
+    """
+    drawing = Drawing((3, 12, 12))
     first = drawing.gate("first", drawing.layer("a", "input", 5, Window()), 2)
     second = drawing.gate("second", drawing.layer("b", first, 3), 7)
     drawing.join(Add, "sum", "input", second)
@@ -242,6 +245,7 @@ class Excited(nn.Module):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:no calibration images")
 @pytest.mark.parametrize("make", [lambda: small_fenet(gate=True), Excited], ids=["fenet", "shift"])
 def test_every_layer_of_the_verilog_is_bit_exact(make, tmp_path):
     torch.manual_seed(1)
