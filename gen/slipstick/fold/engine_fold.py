@@ -82,7 +82,7 @@ def shape_of(node: Node, source: Tensor) -> Shape | None:
 def _(node: ShiftMatmul, source: Tensor) -> Shape:
     terms, outputs = node.exponent.shape[:2]
     channels = source.shape[0]
-    weighted = node.sign.any(axis=0)
+    weighted: np.ndarray = np.any(node.sign, axis=0)
     return Shape(
         node.name,
         node.window,
@@ -280,7 +280,8 @@ def walk_of(
     if shape.weighted is None:
         return walk
     met = arrange_weights(shape.weighted, walk, words, outputs, shape.groups)
-    return replace(walk, skipped=_skipped(met.any(axis=(1, 2, 3)), walk.steps_per_beat))
+    steps: np.ndarray = np.any(met, axis=(1, 2, 3))
+    return replace(walk, skipped=_skipped(steps, walk.steps_per_beat))
 
 
 def _skipped(met: np.ndarray, steps_per_beat: int) -> tuple[int, ...]:
@@ -319,10 +320,10 @@ def _steps(shape: Shape, fold: Fold) -> int:
         return beats * words * (shape.window.taps // fold.taps)
     met = _met_by_outputs(shape, fold.inputs, fold.taps)
     block = len(met) if fold.outputs > shape.group_outputs else shape.group_outputs
-    blocks = met.reshape(-1, block, met.shape[1])
+    by_block = met.reshape(-1, block, met.shape[1])
     starts = np.arange(0, block, fold.outputs)
-    beats = np.logical_or.reduceat(blocks, starts, axis=1)
-    return int(np.maximum(1, beats.sum(axis=2)).sum())
+    kept = np.logical_or.reduceat(by_block, starts, axis=1).sum(axis=2)
+    return int(np.maximum(1, kept).sum())
 
 
 @lru_cache(maxsize=32)
