@@ -171,12 +171,13 @@ class Run:
                 "leave --resume out",
             )
         state = torch.load(self.state_file, map_location=self.place.device, weights_only=True)
-        kept = {key: state[key] for key in self.identity}
+        kept = {key: state.get(key) for key in self.identity}
         if kept != self.identity:
+            told = ", ".join(f"{key} {value}" for key, value in kept.items())
             raise SlipstickError(
                 f"File '{self.state_file.name}'",
-                f"is of a run with --epochs {kept['epochs'][0]} --seed {kept['seed']}",
-                "give the same or leave --resume out",
+                f"is of another run ({told})",
+                "give the same options or leave --resume out",
             )
         for index in range(1, state["phase"] + 1):
             self._begin(index)
