@@ -124,9 +124,10 @@ class MovedReader(RowRing):
         name: str,
     ) -> Value:
         chosen = Signal(name=name)
-        bits = len(choices).bit_length()
-        index = self._by_word(m, counters, column, bits, f"{name}_place")
-        m.d.comb += chosen.eq(choices.bit_select(index, 1))
+        used = sorted(set(column))
+        places = [used.index(place) for place in column]
+        index = self._by_word(m, counters, places, len(used).bit_length(), f"{name}_place")
+        m.d.comb += chosen.eq(Cat(choices[place] for place in used).bit_select(index, 1))
         return delayed(m, chosen, 3, name)
 
     def _inside(self, m: Module, counters: dict[str, Signal], place: Place) -> Value:

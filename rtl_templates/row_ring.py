@@ -212,16 +212,18 @@ class RowRing(wiring.Component):
         distance, wrapped = way
         if wrapped is None:
             return (pointer + distance)[: len(pointer)]
-        # The sign bit of pointer + distance - depth says whether the ring was left.
-        beyond = Signal(self.walk.depth.bit_length() + 1, name=f"{name}_beyond")
-        m.d.comb += beyond.eq(pointer + wrapped)
-        return Mux(beyond[-1], pointer + distance, beyond)
+        # What is added is chosen before the adder, in its LUTs: choosing a sum takes more.
+        leaves = Signal(name=f"{name}_leaves")
+        if isinstance(wrapped, Const):
+            m.d.comb += leaves.eq(pointer >= -wrapped.value)
+        else:
+            beyond = Signal(self.walk.depth.bit_length() + 1, name=f"{name}_beyond")
+            m.d.comb += [beyond.eq(pointer + wrapped), leaves.eq(~beyond[-1])]
+        return (pointer + Mux(leaves, wrapped, distance))[: len(pointer)]
 
     def _constant_way(self, distance: int) -> Way:
-        depth = self.walk.depth
-        return Const(distance, range(depth)), None if self._wraps_itself else Const(
-            distance - depth
-        )
+        wrapped = None if self._wraps_itself else Const(distance - self.walk.depth)
+        return Const(distance, range(self.walk.depth)), wrapped
 
     def _way_signals(self, name: str) -> Way:
         """Registers for a way that changes."""

@@ -5,8 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-LUT_WORDS = 256
-"""Words up to which a ring may be RAM in LUTs, unless a word is very narrow."""
+LUT_WORDS = 576
+"""Words up to which a ring of bytes is RAM in LUTs; wider ones go to block RAM before."""
 
 
 @dataclass(frozen=True)
