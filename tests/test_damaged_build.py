@@ -129,6 +129,8 @@ def test_missing_module_is_named(cli, tmp_path, folder):
     ("command", "name"), [("report", "report.html"), ("synth", "synthesis.json")]
 )
 def test_result_that_cannot_be_written(cli, tmp_path, folder, command, name):
+    # Another test may have left a result in the folder that this one is a copy of.
+    (folder / name).unlink(missing_ok=True)
     (folder / name).mkdir()
     assert name in refused(cli, tmp_path, command, folder)
 
