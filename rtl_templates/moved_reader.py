@@ -59,9 +59,14 @@ class MovedReader(RowRing):
         """From the pointer to what the lanes of ``column`` read, a cycle after the step's start."""
         if len(set(column)) == 1:
             return self._constant_way(column[0])
-        way = self._way_signals(name)
-        bits = (self._moved.depth - 1).bit_length()
-        self._set_way(m, way, self._by_word(m, counters, column, bits, f"{name}_now"))
+        forward, wrapped = way = self._way_signals(name)
+        # Two tables: an adder behind one would take more than the second.
+        for register, less in ((forward, 0), (wrapped, self._moved.depth)):
+            if register is not None:
+                bits = len(register)
+                table = [(place - less) % (1 << bits) for place in column]
+                found = self._by_word(m, counters, table, bits, f"{name}_less_{less}")
+                m.d.sync += register.eq(found)
         return way
 
     def _memory(
