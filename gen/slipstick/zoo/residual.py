@@ -57,7 +57,7 @@ class Bottleneck(nn.Module):
 
 
 class Trunk(nn.Module):
-    """Stem, stages of blocks, global average.
+    """Stem, stages of blocks, global average, and a classifier that its kinds apply.
 
     Parameters
     ----------
@@ -65,6 +65,7 @@ class Trunk(nn.Module):
     block : `BasicBlock` or `Bottleneck`.
     widths : planes of each stage; every stage but the first begins with stride 2.
     counts : blocks of each stage.
+    classifier : the layer ``fc``.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Trunk(nn.Module):
         block: type[BasicBlock] | type[Bottleneck],
         widths: Sequence[int],
         counts: Sequence[int],
+        classifier: nn.Module,
     ) -> None:
         super().__init__()
         self.conv1 = stem
@@ -90,6 +92,7 @@ class Trunk(nn.Module):
                 inputs = planes * block.expansion
             self.add_module(name, stage)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = classifier
 
     def averages(self, x: torch.Tensor) -> torch.Tensor:
         """(N, C, 1, 1) of images."""
@@ -114,8 +117,7 @@ class ResNet(Trunk):
         classifier: nn.Module,
         classes: int,
     ) -> None:
-        super().__init__(stem, maxpool, convolution, block, widths, counts)
-        self.fc = classifier
+        super().__init__(stem, maxpool, convolution, block, widths, counts, classifier)
         self.bn2 = nn.BatchNorm2d(classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -124,19 +126,6 @@ class ResNet(Trunk):
 
 class LinearResNet(Trunk):
     """`Trunk` and the linear layer ``fc``."""
-
-    def __init__(
-        self,
-        stem: nn.Module,
-        maxpool: nn.Module | None,
-        convolution: Convolution,
-        block: type[BasicBlock] | type[Bottleneck],
-        widths: Sequence[int],
-        counts: Sequence[int],
-        classifier: nn.Module,
-    ) -> None:
-        super().__init__(stem, maxpool, convolution, block, widths, counts)
-        self.fc = classifier
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.fc(self.averages(x).flatten(1))
