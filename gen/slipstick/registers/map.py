@@ -1,0 +1,125 @@
+"""The register map as plain data."""
+
+import enum
+from dataclasses import dataclass
+from importlib import resources
+
+from systemrdl import RDLCompiler
+from systemrdl.node import FieldNode, RegfileNode, RegNode
+from systemrdl.rdltypes import AccessType, OnWriteType
+
+__all__ = ["FieldKind", "Register", "RegisterField", "RegisterMap", "register_map"]
+
+SOURCE = "slipstick.rdl"
+
+
+class FieldKind(enum.Enum):
+    """How a field behaves, seen from software and from the core."""
+
+    CONSTANT = "constant"
+    """Software reads its reset value."""
+    STATUS = "status"
+    """Software reads what the core shows."""
+    SETTING = "setting"
+    """Software reads and writes it, the core reads it."""
+    COMMAND = "command"
+    """Software writes a 1, the core sees it for one cycle; reads as 0."""
+    FLAG = "flag"
+    """The core sets it, software clears it by writing a 1."""
+
+
+@dataclass(frozen=True)
+class RegisterField:
+    """Bits ``lsb`` to ``msb`` of a register."""
+
+    name: str
+    lsb: int
+    msb: int
+    kind: FieldKind
+    reset: int
+    text: str
+
+    @property
+    def width(self) -> int:
+        """In bits."""
+        return self.msb - self.lsb + 1
+
+
+@dataclass(frozen=True)
+class Register:
+    """One 32-bit register.
+
+    Attributes
+    ----------
+    name : ``FRAMES``, ``HASH[2]``, ``STAGE[7].STALLS``.
+    offset : in bytes.
+    external : it is kept outside of the register block.
+    """
+
+    name: str
+    offset: int
+    title: str
+    text: str
+    fields: tuple[RegisterField, ...]
+    external: bool
+
+    def port(self, field: RegisterField) -> str:
+        """Name of ``field`` in hardware: ``frames``, ``hash_2``, ``status_busy``."""
+        register = self.name.lower().replace("[", "_").replace("]", "").replace(".", "_")
+        return register if field.name == "value" else f"{register}_{field.name}"
+
+
+@dataclass(frozen=True)
+class RegisterMap:
+    """All registers in the order of their offsets."""
+
+    registers: tuple[Register, ...]
+
+    def __getitem__(self, name: str) -> Register:
+        return next(register for register in self.registers if register.name == name)
+
+
+def register_map(stages: int) -> RegisterMap:
+    """The registers of a core whose network has ``stages`` stages."""
+    compiler = RDLCompiler()
+    with resources.as_file(resources.files(__package__).joinpath(SOURCE)) as path:
+        compiler.compile_file(str(path))
+    root = compiler.elaborate(parameters={"STAGES": stages})
+    nodes = [node for node in root.top.descendants(unroll=True) if isinstance(node, RegNode)]
+    return RegisterMap(tuple(sorted(map(_register, nodes), key=lambda register: register.offset)))
+
+
+def _register(node: RegNode) -> Register:
+    return Register(
+        name=node.get_path().partition(".")[2],
+        offset=node.absolute_address,
+        title=node.get_property("name"),
+        text=node.get_property("desc"),
+        fields=tuple(_field(field) for field in node.fields()),
+        external=isinstance(node.parent, RegfileNode) and node.parent.external,
+    )
+
+
+def _field(node: FieldNode) -> RegisterField:
+    return RegisterField(
+        name=node.inst_name,
+        lsb=node.lsb,
+        msb=node.msb,
+        kind=_kind(node),
+        reset=node.get_property("reset", default=0) or 0,
+        text=node.get_property("desc"),
+    )
+
+
+def _kind(node: FieldNode) -> FieldKind:
+    if node.get_property("singlepulse"):
+        return FieldKind.COMMAND
+    if node.get_property("hwset") and node.get_property("onwrite") is OnWriteType.woclr:
+        return FieldKind.FLAG
+    if node.get_property("sw") is AccessType.rw and node.get_property("hw") is AccessType.r:
+        return FieldKind.SETTING
+    if node.get_property("sw") is AccessType.r and node.get_property("hw") is AccessType.w:
+        return FieldKind.STATUS
+    if node.get_property("sw") is AccessType.r and node.get_property("hw") is AccessType.na:
+        return FieldKind.CONSTANT
+    raise RuntimeError(f"Field {node.get_path()} must be of a kind that the register block has")

@@ -1,0 +1,1 @@
+"""The system core around a stream core: bus masters, registers, counters, supervision."""
