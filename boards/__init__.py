@@ -1,44 +1,41 @@
-"""Boards: one TOML file a board, with its part and what fits into it."""
+"""Boards: one TOML file a board, with its part, what fits into it, and how it is connected."""
 
 import difflib
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from slipstick.boards.description import (
+    Board,
+    Capacity,
+    Ecp5,
+    Ecp5Board,
+    Ecp5Capacity,
+    Pin,
+    Series7Board,
+    Zynq,
+)
 from slipstick.errors import SlipstickError
 
-__all__ = ["Board", "Capacity", "board", "board_names"]
+__all__ = [
+    "Board",
+    "Capacity",
+    "Ecp5",
+    "Ecp5Board",
+    "Ecp5Capacity",
+    "Pin",
+    "Series7Board",
+    "Zynq",
+    "board",
+    "board_names",
+]
 
 SUFFIX = ".toml"
-
-
-class Capacity(BaseModel):
-    """How many of each resource the part has."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    lut: int = Field(gt=0, description="6-input look-up tables")
-    ff: int = Field(gt=0, description="flip-flops")
-    bram36: int = Field(ge=0, description="36 Kbit block RAMs")
-    dsp: int = Field(ge=0, description="DSP slices, of which a build uses none")
-    lutram: int = Field(ge=0, description="those look-up tables that can be RAM or shift register")
-
-
-class Board(BaseModel):
-    """A board: what the compiler and the reports know of the target."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    title: str = Field(min_length=1)
-    part: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="as Vivado spells it")
-    # The resource counts come from Yosys's 7-series mapping; another family has other cells.
-    family: Literal["xc7"]
-    clock_mhz: float = Field(gt=0, le=1000, description="clock assumed for frames a second")
-    capacity: Capacity
+FAMILIES: dict[str, type[Board]] = {"xc7": Series7Board, "ecp5": Ecp5Board}
+"""What a file of each family holds."""
 
 
 def board_names() -> tuple[str, ...]:
@@ -83,14 +80,18 @@ def _parse(name: str, text: str) -> Board:
         raise SlipstickError(
             f"Board file '{name}'", f"is no valid TOML ({error})", "correct the file"
         ) from error
+    family = document.get("family")
+    if not isinstance(family, str) or family not in FAMILIES:
+        choices = " or ".join(f"'{choice}'" for choice in FAMILIES)
+        raise _invalid(name, f"key 'family': must be {choices}, not {family!r}")
     try:
-        return Board.model_validate(document)
+        return FAMILIES[family].model_validate(document)
     except ValidationError as error:
-        raise SlipstickError(
-            f"Board file '{name}'",
-            _complaint(error.errors()[0]),
-            "compare it with docs/adding-a-board.md",
-        ) from error
+        raise _invalid(name, _complaint(error.errors()[0])) from error
+
+
+def _invalid(name: str, cause: str) -> SlipstickError:
+    return SlipstickError(f"Board file '{name}'", cause, "compare it with docs/adding-a-board.md")
 
 
 def _complaint(first: Any) -> str:
