@@ -27,6 +27,7 @@ class AffineConstants:
     lo, hi : saturation bounds.
     rounding : ``"half_up"``, ``"floor"`` or ``"half_even"``.
     real : bool ``(beats, lanes)``, False where the lane carries no channel and must give 0.
+    saturates : whether ``lo``, ``hi`` are ends of a format, at which values get lost.
     """
 
     exponent: np.ndarray
@@ -37,6 +38,7 @@ class AffineConstants:
     hi: int
     rounding: Literal["half_up", "floor", "half_even"]
     real: np.ndarray
+    saturates: tuple[bool, bool] = (False, False)
 
     def __post_init__(self) -> None:
         if self.shift < 0:
@@ -60,6 +62,7 @@ class Affine(wiring.Component):
     i_ahead : a beat comes in two cycles.
     i_data : the beat: two's complement fields of `in_width` bits.
     o_data : fields of ``out_width`` bits, `latency` cycles after ``i_data``.
+    o_saturated : a channel of ``o_data`` was cut off at an end of its format.
 
     Latency: the term lanes (1 cycle and a tree), the bias, the saturation: 3 cycles and a tree.
     """
@@ -90,11 +93,26 @@ class Affine(wiring.Component):
                 "i_ahead": In(1),
                 "i_data": In(lanes * self.in_width),
                 "o_data": Out(lanes * out_width),
+                "o_saturated": Out(1),
             }
         )
 
     def model(self, beats: np.ndarray) -> np.ndarray:
         """Integers ``(n, lanes)`` of consecutive beats to the outputs ``(n, lanes)``."""
+        c = self._constants
+        real = c.real[np.arange(len(beats)) % len(c.bias)]
+        return np.where(real, np.clip(self._rounded(beats), c.lo, c.hi), 0)
+
+    def saturated(self, beats: np.ndarray) -> np.ndarray:
+        """Whether each of consecutive ``beats`` has a channel that is cut off, bool ``(n,)``."""
+        c = self._constants
+        real = c.real[np.arange(len(beats)) % len(c.bias)]
+        rounded = self._rounded(beats)
+        below, above = (rounded < c.lo) & c.saturates[0], (rounded > c.hi) & c.saturates[1]
+        return (real & (below | above)).any(axis=1)
+
+    def _rounded(self, beats: np.ndarray) -> np.ndarray:
+        """What the outputs were without their bounds."""
         c = self._constants
         beat = np.arange(len(beats)) % len(c.bias)
         product = (beats[:, None, :] * (c.sign << c.exponent).transpose(1, 0, 2)[beat]).sum(axis=1)
@@ -106,13 +124,14 @@ class Affine(wiring.Component):
             if c.rounding == "half_even":
                 tie = (value & ((1 << c.shift) - 1)) == half
                 rounded -= tie & (rounded & 1 == 1)
-        return np.where(c.real[beat], np.clip(rounded, c.lo, c.hi), 0)
+        return rounded
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.terms = terms = self._terms
         m.d.comb += [terms.i_words.eq(self.i_data), terms.i_ahead.eq(self.i_ahead)]
         rom = FieldRom(len(self._bias))
+        cut_off: list[Value] = []
         for lane in range(self._lanes):
             product = Bounded(
                 field(terms.o_sums, lane, terms.sum_width, terms.sum_lo < 0),
@@ -121,8 +140,11 @@ class Affine(wiring.Component):
             )
             biased = self._add_bias(m, rom, product, lane)
             output = Signal(self._out_width, name=f"output_{lane}", reset_less=True)
-            m.d.sync += output.eq(self._saturate(m, rom, biased, lane))
+            value, losses = self._saturate(m, rom, biased, lane)
+            cut_off += losses
+            m.d.sync += output.eq(value)
             m.d.comb += self.o_data.word_select(lane, self._out_width).eq(output)
+        m.d.sync += self.o_saturated.eq(Cat(cut_off).any())
         ahead = Signal(name="ahead")
         m.d.comb += ahead.eq(self.i_ahead)
         rom.attach(m, delayed(m, ahead, terms.latency, "ahead", reset_less=False))
@@ -138,7 +160,10 @@ class Affine(wiring.Component):
         total = Bounded(product.value + bias, product.lo + lo, product.hi + hi)
         return register(m, total, f"biased_{lane}")
 
-    def _saturate(self, m: Module, rom: FieldRom, biased: Bounded, lane: int) -> Value:
+    def _saturate(
+        self, m: Module, rom: FieldRom, biased: Bounded, lane: int
+    ) -> tuple[Value, list[Value]]:
+        """The lane's output, and the conditions under which it is cut off."""
         c = self._constants
         value = biased.value >> c.shift
         lo, hi = biased.lo >> c.shift, biased.hi >> c.shift
@@ -146,14 +171,19 @@ class Affine(wiring.Component):
             # With one half added, a tie leaves no low bits; an odd result then goes down by one.
             tie = ~biased.value[: c.shift].any()
             value = _as(Cat(value[0] & ~tie, value[1:]), lo < 0)
-        if hi > c.hi:
-            value = Mux(value > c.hi, Const(c.hi), value)
-        if lo < c.lo:
-            value = Mux(biased.value >> c.shift < c.lo, Const(c.lo), value)
+        rounded, losses = value, []
+        for bound, beyond, reachable, saturates in (
+            (c.hi, rounded > c.hi, hi > c.hi, c.saturates[1]),
+            (c.lo, rounded < c.lo, lo < c.lo, c.saturates[0]),
+        ):
+            if reachable:
+                value = Mux(beyond, Const(bound), value)
+                losses += [beyond] if saturates else []
         real = c.real[:, lane]
         if c.lo <= 0 <= c.hi and not c.bias[~real, lane].any():
-            return value
-        return Mux(self._kept(m, rom, real.astype(int), lane), value, 0)
+            return value, losses
+        kept = self._kept(m, rom, real.astype(int), lane)
+        return Mux(kept, value, 0), [kept & loss for loss in losses]
 
     def _kept(self, m: Module, rom: FieldRom, real: np.ndarray, lane: int) -> Value:
         """Whether the lane carries a channel, in step with the biased value."""

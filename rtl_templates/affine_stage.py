@@ -24,6 +24,7 @@ class AffineStage(wiring.Component):
     Members
     -------
     i, o : streams of ``lanes`` fields.
+    saturated : a beat was made in which a channel is cut off.
 
     Latency: that of the affine, 2 cycles of input registers, and the FIFO.
     """
@@ -39,6 +40,7 @@ class AffineStage(wiring.Component):
             {
                 "i": In(flat_stream(lanes * in_width)),
                 "o": Out(flat_stream(self._out_bits)),
+                "saturated": Out(1),
             }
         )
 
@@ -68,8 +70,10 @@ class AffineStage(wiring.Component):
         for lane in range(self._lanes):
             value = field(late, lane, self._in_width, self._in_signed)
             m.d.comb += affine.i_data.word_select(lane, affine.in_width).eq(value)
+        made = delayed(m, taken, affine.latency + 2, "taken", reset_less=False)
         m.d.comb += [
             results.i.payload.eq(affine.o_data),
-            results.i.valid.eq(delayed(m, taken, affine.latency + 2, "taken", reset_less=False)),
+            results.i.valid.eq(made),
+            self.saturated.eq(made & affine.o_saturated),
         ]
         return m

@@ -33,6 +33,7 @@ class Engine(wiring.Component):
     -------
     i : stream of input pixels.
     o : stream of output pixels, ``lanes.outputs`` fields a beat.
+    saturated : a beat was made in which a channel is cut off.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Engine(wiring.Component):
             {
                 "i": In(flat_stream(len(reader.i.payload))),
                 "o": Out(flat_stream(lanes.outputs * out_width)),
+                "saturated": Out(1),
             }
         )
 
@@ -111,6 +113,7 @@ class Engine(wiring.Component):
             value = field(accumulate.o_totals, lane, accumulate.width, accumulate.signed)
             m.d.comb += affine.i_data.word_select(lane, affine.in_width).eq(value)
         valid = delayed(m, ahead, 2 + affine.latency, "total", reset_less=False)
+        m.d.comb += self.saturated.eq(valid & affine.o_saturated)
         return valid, affine.o_data
 
     def _results(self, m: Module, valid: Signal, payload: Signal) -> None:

@@ -23,6 +23,7 @@ class JoinStage(wiring.Component):
     -------
     i0, i1 : the streams, as ``join`` takes them.
     o : what becomes of them.
+    saturated : a beat was made in which a channel is cut off.
     """
 
     def __init__(self, join: AddStreams | GateStream, affine: AffineStage | None) -> None:
@@ -33,6 +34,7 @@ class JoinStage(wiring.Component):
                 "i0": In(flat_stream(len(join.i0.payload))),
                 "i1": In(flat_stream(len(join.i1.payload))),
                 "o": Out(flat_stream(len(last.o.payload))),
+                "saturated": Out(1),
             }
         )
 
@@ -53,4 +55,5 @@ class JoinStage(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i1), join.i1)
         if self._affine is not None:
             wiring.connect(m, join.o, self._affine.i)
+            m.d.comb += self.saturated.eq(self._affine.saturated)
         return m

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from amaranth.hdl import Fragment
+from amaranth.hdl import Fragment, Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from streams import refuses, run_stream, to_words
@@ -153,6 +155,37 @@ def test_pool_engine(walk, data, pauses, seed, kind):
     check_engine(engine, lanes, total.width, walk, seed, *pauses)
 
 
+class CountedLosses(wiring.Component):
+    """A stage, and how often it said that it cut a channel off."""
+
+    def __init__(self, stage):
+        self.stage = stage
+        members = {name: stage.signature.members[name] for name in ("i", "o")}
+        super().__init__({**members, "losses": Out(16)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.stage = self.stage
+        wiring.connect(m, wiring.flipped(self.i), self.stage.i)
+        wiring.connect(m, self.stage.o, wiring.flipped(self.o))
+        m.d.sync += self.losses.eq(self.losses + self.stage.saturated)
+        return m
+
+
+def test_saturation_is_told_where_values_are_lost():
+    """By hand: 7 bits signed to [-2, 3], where only the upper end is one of a format."""
+    ones = np.ones((1, 1, 1), np.int64)
+    zero = np.zeros((1, 1), np.int64)
+    constants = AffineConstants(
+        0 * ones, ones, zero, 0, -2, 3, "floor", zero == 0, saturates=(False, True)
+    )
+    affine = Affine(1, -64, 63, constants, 3)
+    values = np.array([[-64], [-3], [-2], [0], [3], [4], [63]])
+    run = run_stream(CountedLosses(AffineStage(affine, 1, 7, True, 3)), to_words(values, 7), 7)
+    assert run.output == to_words(np.clip(values, -2, 3), 3)
+    assert run.ports["losses"] == 2
+
+
 @QUICK
 @given(st.data(), st.integers(1, 4), st.integers(0, 99), PAUSES)
 def test_affine_stage(data, lanes, seed, pauses):
@@ -169,20 +202,23 @@ def test_affine_stage(data, lanes, seed, pauses):
         sign=rng.integers(-1, 2, (terms, beats, lanes)),
         bias=rng.integers(-(1 << 12), 1 << 12, (beats, lanes)),
         shift=shift,
-        lo=out_lo,
-        hi=out_lo + (1 << out) - 1,
+        # Bounds at the ends of the format, and within.
+        lo=out_lo + data.draw(st.integers(0, 1)),
+        hi=out_lo + (1 << out) - 1 - data.draw(st.integers(0, 1)),
         rounding=data.draw(st.sampled_from(["half_up", "floor", "half_even"])),
         real=rng.integers(0, 4, (beats, lanes)) > 0,
+        saturates=data.draw(st.tuples(st.booleans(), st.booleans())),
     )
     affine = Affine(lanes, lo, lo + (1 << width) - 1, constants, out)
     values = rng.integers(lo, lo + (1 << width), (beats * 40, lanes))
     # Halves, where the three roundings differ, and the ends of the interval.
     values[:4] = [[lo + (1 << width) - 1] * lanes, [lo] * lanes, [0] * lanes, [1] * lanes]
     expected = affine.model(values)
-    stage = AffineStage(affine, lanes, width, is_signed, out)
+    stage = CountedLosses(AffineStage(affine, lanes, width, is_signed, out))
     idle, stall = pauses
     run = run_stream(stage, to_words(values, width), len(values), idle=idle, stall=stall, seed=seed)
     assert run.output == to_words(expected, out)
+    assert run.ports["losses"] == affine.saturated(values).sum()
     if not idle and not stall:
         assert run.span("o") == len(values)
 

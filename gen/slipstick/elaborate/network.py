@@ -22,6 +22,8 @@ class Network(wiring.Component):
     i_data, i_last, i_valid, i_ready : frames in; ``i_last`` marks a frame's last beat.
     o_data, o_last, o_valid, o_ready : results out.
     error_short, error_long : an input frame ended too early or too late; until reset.
+    stage_valid, stage_ready : of the streams that leave the stages, bit ``k`` that of stage ``k``.
+    stage_saturated : a stage made a beat in which a channel is cut off.
     """
 
     def __init__(self, graph: Graph, plan: Plan) -> None:
@@ -38,6 +40,9 @@ class Network(wiring.Component):
                 "o_ready": In(1),
                 "error_short": Out(1),
                 "error_long": Out(1),
+                "stage_valid": Out(len(plan.stages)),
+                "stage_ready": Out(len(plan.stages)),
+                "stage_saturated": Out(len(plan.stages)),
             }
         )
 
@@ -61,6 +66,7 @@ class Network(wiring.Component):
             part = component(stage.nodes.node, stage, self._graph)
             m.submodules[stage.nodes.instance] = components[stage.nodes.instance] = part
             streams[stage.nodes.output] = part.o
+        self._watch(m, list(components.values()))
         taps = self._taps(m, streams)
         for stage in self._plan.stages:
             part = components[stage.nodes.instance]
@@ -94,6 +100,16 @@ class Network(wiring.Component):
             self.o_valid.eq(marker.o.valid),
             marker.o.ready.eq(self.o_ready),
         ]
+
+    def _watch(self, m: Module, components: list[wiring.Component]) -> None:
+        for index, part in enumerate(components):
+            m.d.comb += [
+                self.stage_valid[index].eq(part.o.valid),
+                self.stage_ready[index].eq(part.o.ready),
+            ]
+            # Stages that only choose among values cut nothing off.
+            if "saturated" in part.signature.members:
+                m.d.comb += self.stage_saturated[index].eq(part.saturated)
 
     def _taps(
         self, m: Module, streams: dict[str, wiring.PureInterface]

@@ -84,6 +84,7 @@ def _affine(stage: Stage, graph: Graph, scale: int, offset: np.ndarray, lo: int,
         hi=node.hi,
         rounding=node.rounding,
         real=is_real(layout),
+        saturates=node.saturates,
     )
     return Affine(layout.lanes, lo, hi, constants, output.width)
 
@@ -202,6 +203,7 @@ def _(node: AffineNode, stage: Stage, graph: Graph) -> AffineStage:
         hi=node.hi,
         rounding=node.rounding,
         real=is_real(layout),
+        saturates=node.saturates,
     )
     lo, hi = min(int(source.lo.min()), 0), max(int(source.hi.max()), 0)
     affine = Affine(layout.lanes, lo, hi, constants, output.width)

@@ -119,6 +119,18 @@ class Affine(Node):
         """The integers ``m``, int64 ``(C,)``."""
         return (self.sign << self.exponent).sum(axis=0)
 
+    @property
+    def saturates(self) -> tuple[bool, bool]:
+        """Whether ``lo``, ``hi`` are ends of a format, ``-2**n`` and ``2**n - 1``.
+
+        Values beyond such an end are lost; a ReLU or a clamp cuts off on purpose.
+        """
+        return self.lo < 0 and _all_ones(~self.lo), _all_ones(self.hi)
+
+
+def _all_ones(value: int) -> bool:
+    return value & (value + 1) == 0
+
 
 @dataclass(frozen=True, eq=False)
 class Add(Node):

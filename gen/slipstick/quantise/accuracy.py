@@ -55,11 +55,5 @@ def saturations(graph: Graph, frames: torch.Tensor) -> dict[str, int]:
 
 def _cut_off(node: Affine, source: torch.Tensor) -> int:
     unbounded = execute(replace(node, lo=-UNBOUNDED, hi=UNBOUNDED), source)
-    above = int((unbounded > node.hi).sum()) if _all_ones(node.hi) else 0
-    below = int((unbounded < node.lo).sum()) if node.lo < 0 and _all_ones(~node.lo) else 0
-    return above + below
-
-
-def _all_ones(bound: int) -> bool:
-    """Whether a bound is the end of a format, 2**n - 1 or -2**n, and not that of a clamp."""
-    return bound & (bound + 1) == 0
+    below, above = node.saturates
+    return above * int((unbounded > node.hi).sum()) + below * int((unbounded < node.lo).sum())
