@@ -15,7 +15,7 @@ from command_line import Tiny, call, export
 from synthetic_build import write_build
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGED = ("gen", "boards", "rtl_templates", "sim")
+PACKAGED = ("gen", "boards", "firmware", "rtl_templates", "sim")
 """The folders whose content goes into the wheel."""
 
 # A drawn network may take seconds to elaborate; a fixed time limit would only measure the machine.

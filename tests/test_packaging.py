@@ -17,7 +17,7 @@ from setuptools import find_packages
 
 import slipstick
 
-MAPPED = ("boards", "rtl_templates", "sim")
+MAPPED = ("boards", "firmware", "rtl_templates", "sim")
 JUNK = ("__pycache__", ".egg-info")
 
 

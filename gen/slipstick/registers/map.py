@@ -2,15 +2,26 @@
 
 import enum
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 
 from systemrdl import RDLCompiler
-from systemrdl.node import FieldNode, RegfileNode, RegNode
+from systemrdl.node import AddrmapNode, FieldNode, RegfileNode, RegNode
 from systemrdl.rdltypes import AccessType, OnWriteType
 
-__all__ = ["FieldKind", "Register", "RegisterField", "RegisterMap", "register_map"]
+__all__ = [
+    "MAX_STAGES",
+    "FieldKind",
+    "Register",
+    "RegisterField",
+    "RegisterMap",
+    "description",
+    "register_map",
+]
 
 SOURCE = "slipstick.rdl"
+MAX_STAGES = 4032
+"""Stages whose counters end where the addresses do."""
 
 
 class FieldKind(enum.Enum):
@@ -44,6 +55,11 @@ class RegisterField:
         """In bits."""
         return self.msb - self.lsb + 1
 
+    @property
+    def mask(self) -> int:
+        """Its bits of the register, set."""
+        return ((1 << self.width) - 1) << self.lsb
+
 
 @dataclass(frozen=True)
 class Register:
@@ -63,6 +79,9 @@ class Register:
     fields: tuple[RegisterField, ...]
     external: bool
 
+    def __getitem__(self, name: str) -> RegisterField:
+        return {field.name: field for field in self.fields}[name]
+
     def port(self, field: RegisterField) -> str:
         """Name of ``field`` in hardware: ``frames``, ``hash_2``, ``status_busy``."""
         register = self.name.lower().replace("[", "_").replace("]", "").replace(".", "_")
@@ -76,17 +95,27 @@ class RegisterMap:
     registers: tuple[Register, ...]
 
     def __getitem__(self, name: str) -> Register:
-        return next(register for register in self.registers if register.name == name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Register]:
+        return {register.name: register for register in self.registers}
 
 
 def register_map(stages: int) -> RegisterMap:
-    """The registers of a core whose network has ``stages`` stages."""
+    """The registers of a core whose network has ``stages`` stages, 1 to `MAX_STAGES`."""
+    nodes = [n for n in description(stages).descendants(unroll=True) if isinstance(n, RegNode)]
+    return RegisterMap(tuple(sorted(map(_register, nodes), key=lambda register: register.offset)))
+
+
+def description(stages: int) -> AddrmapNode:
+    """The same as SystemRDL's nodes, for generators of other languages."""
+    if not isinstance(stages, int) or not 1 <= stages <= MAX_STAGES:
+        raise ValueError(f"Stages must be an integer from 1 to {MAX_STAGES}, not {stages!r}")
     compiler = RDLCompiler()
     with resources.as_file(resources.files(__package__).joinpath(SOURCE)) as path:
         compiler.compile_file(str(path))
-    root = compiler.elaborate(parameters={"STAGES": stages})
-    nodes = [node for node in root.top.descendants(unroll=True) if isinstance(node, RegNode)]
-    return RegisterMap(tuple(sorted(map(_register, nodes), key=lambda register: register.offset)))
+    return compiler.elaborate(parameters={"STAGES": stages}).top
 
 
 def _register(node: RegNode) -> Register:

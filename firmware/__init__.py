@@ -1,0 +1,1 @@
+"""C driver and its ports."""
