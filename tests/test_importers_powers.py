@@ -1,6 +1,7 @@
 """Checkpoints of S3, DenseShift, APoT and of ShiftAddNet's fixed shifts, against the formulas."""
 
 import json
+import re
 
 import importer_references as references
 import pytest
@@ -227,19 +228,18 @@ def test_wrong_files_of_apot(path):
 # Fixed shifts.
 
 
-def fixed():
-    network = trained(build("shiftaddnet_resnet20", fixed=True))
-    return network, dict(network.state_dict())
+def fixed(name="shiftaddnet_resnet20"):
+    network = trained(build(name, fixed=True))
+    return network, with_origins(network)
 
 
-def with_origins(state):
+def with_origins(network):
     """The tensors of a released file: what the weights were drawn with, and memory as it was."""
-    more = {}
-    for key in [k for k in state if k.endswith(("conv1.0.weight", "conv2.0.weight"))]:
-        more |= origins(key.removesuffix("weight"), state[key])
-    for key in ("conv1.weight", "fc.weight", "layer2.0.downsample.0.weight"):
-        more |= origins(key.removesuffix("weight"), state[key])
-    return state | more | origins("layer3.0.downsample.0.", state["layer3.0.downsample.0.weight"])
+    state = dict(network.state_dict())
+    for name, module in network.named_modules():
+        if isinstance(module, FixedShiftConv2d):
+            state |= origins(f"{name}.", module.weight)
+    return state
 
 
 def origins(layer, weight):
@@ -252,12 +252,9 @@ def origins(layer, weight):
 
 def test_fixed_shifts_are_those_of_the_formula(path):
     network, state = fixed()
-    full = with_origins(state)
-    assert len(full) == len(state) + 3 * sum(
-        isinstance(module, FixedShiftConv2d) for module in network.modules()
-    )
-    assert system_of(full) == "shiftaddnet"
-    legacy(wrapped(parallel(full)), path)
+    assert len(state) == 152 + 3 * 22
+    assert system_of(state) == "shiftaddnet"
+    legacy(wrapped(parallel(state)), path)
     found = read_into_zoo(path, system=None, arch="shiftaddnet_resnet20", bits=None, classes=10)
     assert found.bits is None
     assert {"conv1.p", "conv1.s", "conv1.mask", "fc.mask"} <= set(found.dropped)
@@ -275,7 +272,7 @@ def test_fixed_shifts_are_those_of_the_formula(path):
 
 def test_older_names_of_adders_behind_fixed_shifts(path):
     network, state = fixed()
-    older = {key.replace(".adder", ".weight"): v for key, v in with_origins(state).items()}
+    older = {key.replace(".adder", ".weight"): v for key, v in state.items()}
     assert system_of(older) == "shiftaddnet"
     torch.save(older, path)
     x = images()
@@ -284,8 +281,8 @@ def test_older_names_of_adders_behind_fixed_shifts(path):
 
 
 def test_wrong_files_of_fixed_shifts(path):
-    _, state = fixed()
-    arch, full = "shiftaddnet_resnet20", with_origins(state)
+    _, full = fixed()
+    arch = "shiftaddnet_resnet20"
     assert "Option --bits: is 5, but the shifts are fixed" in refusal(path, full, arch, bits=5)
     for wrong in (0.75, 3.0, float("nan"), float("inf")):
         weight = full["layer1.0.conv1.0.weight"].clone()
@@ -294,6 +291,25 @@ def test_wrong_files_of_fixed_shifts(path):
         assert "weights in layer1.0.conv1.0.weight that are no powers of two" in message
     few = {key: v for key, v in full.items() if key != "layer1.0.conv1.0.weight"}
     assert "lacks layer1.0.conv1.0.weight, and has unknown" in refusal(path, few, arch)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "shiftaddnet_iot_uschad",
+        "shiftaddnet_iot_mhealth",
+        pytest.param("shiftaddnet_vgg19_small", marks=pytest.mark.slow),
+    ],
+)
+def test_other_networks_of_fixed_shifts(path, name):
+    network, state = fixed(name)
+    older = {re.sub(r"(\.1\.)adder$", r"\1weight", key): v for key, v in state.items()}
+    for tensors in (state, older):
+        assert system_of(tensors) == "shiftaddnet"
+        torch.save(wrapped(parallel(tensors)), path)
+        found = import_checkpoint(path, arch=name).state_dict()
+        assert found.keys() == network.state_dict().keys()
+        assert all(torch.equal(found[key], v) for key, v in network.state_dict().items())
 
 
 # The command.
@@ -309,9 +325,7 @@ def test_wrong_files_of_fixed_shifts(path):
 )
 def test_command_writes_programs_that_are_understood(cli, path, tmp_path, made, arguments):
     network = made()
-    state = network.state_dict()
-    has_shifts = "shiftaddnet_resnet20" in arguments
-    torch.save(parallel(with_origins(state) if has_shifts else state), path)
+    torch.save(parallel(with_origins(network)), path)
     done = cli("import", path, *arguments, "-o", tmp_path / "model.pt2", "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["warnings"] == []

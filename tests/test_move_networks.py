@@ -1,5 +1,7 @@
 """Shift, sparse shift and AddressNet networks: every layer of the Verilog is the golden model's."""
 
+import functools
+
 import pytest
 import torch
 from torch import nn
@@ -13,6 +15,8 @@ from slipstick.nn import (
     ShiftConv2d,
     SparseShift,
 )
+from slipstick.zoo.shiftnet import ShiftModule
+from slipstick.zoo.shiftresnet import ShiftBlock as CodeBlock
 
 
 class ShiftBlock(nn.Module):
@@ -85,6 +89,40 @@ class Padding(nn.Module):
     def forward(self, x):
         shortcut = nn.functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 1, 2))
         return self.conv2(torch.relu(self.bn1(self.conv1(x)) + shortcut))
+
+
+class Twice(nn.Module):
+    """SC2 by the code's rule and by the paper's, whose input two layers read at once."""
+
+    def __init__(self):
+        super().__init__()
+        shift = functools.partial(GroupedShift, dilation=2, order="contiguous")
+        self.stem = nn.Conv2d(3, 10, 1)
+        self.code = CodeBlock(10, 9, 2, expansion=2, shift=shift, sc2=True)
+        self.paper = ShiftModule(9, 9, 1, 2, 3, dilation=2, order="contiguous", sc2=True)
+
+    def forward(self, x):
+        return self.paper(self.code(torch.relu(self.stem(x))))
+
+
+@pytest.mark.filterwarnings("ignore:no calibration images")
+def test_shifts_before_both_convolutions_are_bit_exact(tmp_path):
+    torch.manual_seed(0)
+    model = Twice()
+    model.train()(torch.randn(8, 3, 11, 9))
+    images = torch.randn(2, 3, 11, 9)
+    build = slipstick.compile(model.eval(), images, output=tmp_path / "build")
+    kinds = {stage.nodes[0]: stage.kind for stage in build.manifest.stages}
+    # What stands between a shift and its 1x1 layer makes the shift a stage of its own.
+    assert {name: kinds[name] for name in kinds if ".shift" in name} == {
+        "code.shift1": "shift-add",
+        "code.shift2": "shift-add",
+        "paper.shift1": "move",
+        "paper.shift2": "move",
+    }
+    result = build.simulate(fast=True, frames=3)
+    assert result.layers_compared == len(build.manifest.stages)
+    assert (result.mismatches, result.violations) == (0, ())
 
 
 def test_shortcut_of_every_other_pixel_and_zeros_is_bit_exact(tmp_path):

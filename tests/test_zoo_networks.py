@@ -8,11 +8,12 @@ from torch import nn
 
 from slipstick.errors import SlipstickError
 from slipstick.frontend import export_module, import_program
+from slipstick.nn import FixedShiftConv2d
 from slipstick.zoo import NETWORKS, SYSTEMS, build, find
 from slipstick.zoo.apot import FirstConv2d
 
 LARGE = re.compile(
-    "shiftresnet110|shiftresnet56_e[369]|resnet18|resnet34|resnet50|vgg|mhealth|diracdeltanet"
+    "shiftresnet110|shiftresnet56_(e[369]|paper)|resnet18|resnet34|resnet50|vgg|mhealth|diracdeltanet"
 ).search
 """Names of networks that take seconds to export."""
 
@@ -56,6 +57,23 @@ def test_shiftresnets_have_the_published_parameters(name):
 
 def test_expansion_is_an_option_too():
     assert parameters(build("shiftresnet20_e1", expansion=9)) == 277_850
+
+
+def test_shifts_have_no_parameters():
+    assert keys("shiftresnet20_sc2_e3") == keys("shiftresnet20_e3")
+    assert parameters(build("shiftresnet20_sc2_e3")) == 95_642
+    assert keys("shiftnet_b", sc2=True, dilation=2) == keys("shiftnet_b")
+
+
+def test_parameters_by_the_papers_rule():
+    def module(inputs, made):
+        middle = 6 * made
+        return 2 * inputs + inputs * middle + 2 * middle + middle * made
+
+    expected = 3 * 9 * 16 + 2 * 64 + 64 * 10 + 10
+    expected += 3 * module(16, 16) + module(16, 16) + 2 * module(32, 32)
+    expected += module(32, 32) + 2 * module(64, 64)
+    assert parameters(build("shiftresnet20_paper_e6")) == expected
 
 
 @pytest.mark.parametrize(
@@ -162,6 +180,17 @@ def test_shiftaddnet_keys_with_fixed_shifts():
     assert {key for key in found if not key.startswith("layer")} == outside
 
 
+def test_other_networks_of_fixed_shifts():
+    vgg = keys("shiftaddnet_vgg19_small", fixed=True)
+    assert {"features.0.0.weight", "features.0.1.adder", "classifier.0.weight"} <= vgg
+    for name in ("shiftaddnet_iot_uschad", "shiftaddnet_iot_mhealth"):
+        outside = {"conv1.0.weight", "conv1.1.adder", "conv2.0.weight", "conv2.1.adder"}
+        # Upstream's have no adder behind the classifier.
+        outside |= {"fc1.weight"} | batch_norm("bn1", "bn2", "fc2")
+        assert keys(name, fixed=True) == outside
+        assert type(build(name, fixed=True).fc1) is FixedShiftConv2d
+
+
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
@@ -222,6 +251,51 @@ def test_shiftresnet_relu_stands_before_the_addition():
     assert block(x).min() < 0
     other = build("shiftresnet20_e1", relu_after_add=True).eval().layer1[1]
     assert other(x).min() >= 0
+
+
+def displaced(x, kernel, dilation):
+    """The paper's shift, by slices of a padded image; channels are a multiple of the window."""
+    half = kernel // 2 * dilation
+    padded = nn.functional.pad(x, [half] * 4)
+    height, width = x.shape[2:]
+    parts = []
+    for index, part in enumerate(padded.chunk(kernel**2, 1)):
+        row, column = (dilation * place for place in divmod(index, kernel))
+        parts.append(part[:, :, row : row + height, column : column + width])
+    return torch.cat(parts, 1)
+
+
+@pytest.mark.parametrize("name", ["shiftresnet20_e3", "shiftresnet20_paper_e6"])
+def test_sc2_shifts_before_both_convolutions(name):
+    torch.manual_seed(0)
+    options = {"expansion": 9, "dilation": 2, "order": "contiguous"}
+    block = build(name, sc2=True, **options).eval().layer2[1]
+    x = torch.randn(1, 32, 9, 7)
+    # Of 32 channels the five that remain belong to the block of the centre.
+    moved = displaced(torch.cat([x[:, :15], x[:, 20:]], 1), 3, 2)
+    moved = torch.cat([moved[:, :15], x[:, 15:20], moved[:, 15:]], 1)
+    if name == "shiftresnet20_e3":
+        y = displaced(torch.relu(block.bn1(block.conv1(moved))), 3, 2)
+        y = torch.relu(block.bn2(block.conv2(y)))
+    else:
+        y = displaced(block.conv1(torch.relu(block.bn1(moved))), 3, 2)
+        y = block.conv2(torch.relu(block.bn2(y)))
+    with torch.no_grad():
+        assert torch.equal(block(x), x + y)
+    assert type(build(name, **options).layer2[1].shift1) is nn.Identity
+
+
+def test_shiftresnets_take_a_kernel():
+    for name in ("shiftresnet20_e3", "shiftresnet20_paper_e6"):
+        block = build(name, kernel=5, sc2=True).layer3[1]
+        assert block.shift1.kernel_size == block.shift2.kernel_size == 5
+
+
+def test_shiftnets_take_the_kernel_of_each_group():
+    network = build("shiftnet_b", kernels=(3, 5, 3, 7), sc2=True)
+    for number, kernel in enumerate((3, 5, 3, 7), 1):
+        for module in network.get_submodule(f"layer{number}"):
+            assert module.shift1.kernel_size == module.shift2.kernel_size == kernel
 
 
 def test_addernet_keeps_first_and_last_layer():
@@ -368,6 +442,9 @@ def test_unknown_name_lists_near_ones():
         ("apot_resnet20", {"activation_bits": 1}, "Activation bits"),
         ("diracdeltanet", {"width": 117}, "Channels must be divisible by 4"),
         ("shiftnet_b", {"stem": 64}, "Channels must grow"),
+        ("shiftnet_a", {"kernels": (3, 3)}, "cannot be built so"),
+        ("shiftresnet20_e3", {"kernel": 2}, "Kernel size must be odd"),
+        ("shiftresnet20_e3", {"order": "mixed"}, "Order must be"),
     ],
 )
 def test_what_cannot_be_built_is_one_error(name, options, part):

@@ -3,11 +3,12 @@
 Keys are those of GATECH-EIC/ShiftAddNet at 654a632 after its conversion to DeepShift-PS: each
 convolution is a shift layer ``0`` and an adder layer ``1`` of the same kernel without BatchNorm
 between them; the stem ``conv1`` and the classifier ``fc`` are shift layers only. With
-``fixed=True`` the shift layers are those of ``resnet20_shiftadd_se.py``, whose ``weight`` is drawn
-once and not trained.
+``fixed=True`` the shift layers are those of the files ``*_shiftadd_se.py``, whose ``weight`` is
+drawn once and not trained.
 """
 
 import functools
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -20,25 +21,30 @@ from slipstick.zoo.vgg import POOL, WIDTHS, features
 
 CODE = "GATECH-EIC/ShiftAddNet@654a632"
 
+Kernel = int | tuple[int, int]
+Shift = Callable[[int, int, Kernel, int, int], nn.Module]
+"""``(inputs, outputs, kernel, stride, padding)`` to a shift layer without bias."""
 
-def shift(
-    inputs: int,
-    outputs: int,
-    kernel: int | tuple[int, int],
-    stride: int,
-    padding: int,
-    weight_bits: int,
+
+def shifts(fixed: bool, weight_bits: int) -> Shift:
+    """Makes layers of fixed shifts, or DeepShift-PS's of ``weight_bits``."""
+    return fixed_shift if fixed else functools.partial(trained_shift, weight_bits=weight_bits)
+
+
+def fixed_shift(
+    inputs: int, outputs: int, kernel: Kernel, stride: int, padding: int
+) -> FixedShiftConv2d:
+    """A layer whose powers of two are drawn once."""
+    return FixedShiftConv2d(inputs, outputs, kernel, stride, padding, bias=False)
+
+
+def trained_shift(
+    inputs: int, outputs: int, kernel: Kernel, stride: int, padding: int, weight_bits: int
 ) -> ShiftConv2d:
     """A DeepShift-PS layer, as upstream converts to by default."""
     return ShiftConv2d(
         inputs, outputs, kernel, stride, padding, bias=False, weight_bits=weight_bits, method="ps"
     )
-
-
-def adder(channels: int, kernel: int, grid_bits: int | None = None) -> AdderConv2d:
-    """An adder layer that keeps channels and size."""
-    padding = kernel // 2
-    return AdderConv2d(channels, channels, kernel, padding=padding, bias=False, grid_bits=grid_bits)
 
 
 def shift_add(
@@ -47,20 +53,13 @@ def shift_add(
     kernel: int,
     stride: int,
     *,
-    weight_bits: int,
+    shift: Shift,
     grid_bits: int | None = None,
 ) -> list[nn.Module]:
     """A strided shift layer, then an adder layer of the same kernel at stride 1."""
-    first = shift(inputs, outputs, kernel, stride, kernel // 2, weight_bits)
-    return [first, adder(outputs, kernel, grid_bits)]
-
-
-def fixed_shift_add(
-    inputs: int, outputs: int, kernel: int, stride: int, *, grid_bits: int | None
-) -> list[nn.Module]:
-    """`shift_add` whose shift layer is not trained."""
-    first = FixedShiftConv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-    return [first, adder(outputs, kernel, grid_bits)]
+    padding = kernel // 2
+    adder = AdderConv2d(outputs, outputs, kernel, padding=padding, bias=False, grid_bits=grid_bits)
+    return [shift(inputs, outputs, kernel, stride, padding), adder]
 
 
 def resnet20(
@@ -75,17 +74,10 @@ def resnet20(
 
     ``weight_bits`` means nothing to ``fixed`` shifts; ``grid_bits`` is the adders': 8 for FIX8.
     """
-    stem: nn.Module
-    classifier: nn.Module
-    convolution: Convolution
-    if fixed:
-        stem = FixedShiftConv2d(input_channels, 16, 3, padding=1, bias=False)
-        convolution = functools.partial(fixed_shift_add, grid_bits=grid_bits)
-        classifier = FixedShiftConv2d(64, classes, 1, bias=False)
-    else:
-        stem = shift(input_channels, 16, 3, 1, 1, weight_bits)
-        convolution = functools.partial(shift_add, weight_bits=weight_bits, grid_bits=grid_bits)
-        classifier = shift(64, classes, 1, 1, 0, weight_bits)
+    shift = shifts(fixed, weight_bits)
+    stem = shift(input_channels, 16, 3, 1, 1)
+    convolution = functools.partial(shift_add, shift=shift, grid_bits=grid_bits)
+    classifier = shift(64, classes, 1, 1, 0)
     return ResNet(stem, None, convolution, BasicBlock, (16, 32, 64), (3, 3, 3), classifier, classes)
 
 
@@ -101,9 +93,11 @@ class Vgg19Small(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
-def vgg19_small(classes: int, input_channels: int, *, weight_bits: int = 5) -> nn.Module:
-    """VGG-19-small for 32x32 images."""
-    convolution = functools.partial(shift_add, weight_bits=weight_bits)
+def vgg19_small(
+    classes: int, input_channels: int, *, weight_bits: int = 5, fixed: bool = False
+) -> nn.Module:
+    """VGG-19-small for 32x32 images; ``weight_bits`` means nothing to ``fixed`` shifts."""
+    convolution = functools.partial(shift_add, shift=shifts(fixed, weight_bits))
     return Vgg19Small(convolution, classes, input_channels)
 
 
@@ -117,6 +111,7 @@ class IotNet(nn.Module):
     kernels : of the two shift layers.
     values : what the second pool leaves, which decides the size of the input.
     adds_last : whether an adder follows the classifier's shift layer.
+    shift : makes shift layers.
     """
 
     def __init__(
@@ -126,18 +121,18 @@ class IotNet(nn.Module):
         adds_last: bool,
         classes: int,
         input_channels: int,
-        weight_bits: int,
+        shift: Shift,
     ) -> None:
         super().__init__()
-        self.conv1 = _shift_then_1x1(input_channels, 5, kernels[0], weight_bits)
+        self.conv1 = _shift_then_1x1(shift, input_channels, 5, kernels[0])
         self.bn1 = nn.BatchNorm2d(5)
         self.pool1 = nn.MaxPool2d(4)
-        self.conv2 = _shift_then_1x1(5, 10, kernels[1], weight_bits)
+        self.conv2 = _shift_then_1x1(shift, 5, 10, kernels[1])
         self.bn2 = nn.BatchNorm2d(10)
         self.pool2 = nn.MaxPool2d(2)
-        self.fc1: nn.Module = shift(values, classes, 1, 1, 0, weight_bits)
+        self.fc1 = shift(values, classes, 1, 1, 0)
         if adds_last:
-            self.fc1 = _shift_then_1x1(values, classes, (1, 1), weight_bits)
+            self.fc1 = _shift_then_1x1(shift, values, classes, (1, 1))
         self.fc2 = nn.BatchNorm2d(classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -147,20 +142,33 @@ class IotNet(nn.Module):
 
 
 def _shift_then_1x1(
-    inputs: int, outputs: int, kernel: tuple[int, int], weight_bits: int
+    shift: Shift, inputs: int, outputs: int, kernel: tuple[int, int]
 ) -> nn.Sequential:
-    layer = shift(inputs, outputs, kernel, 1, 0, weight_bits)
+    layer = shift(inputs, outputs, kernel, 1, 0)
     return nn.Sequential(layer, AdderConv2d(outputs, outputs, 1, bias=False))
 
 
-def uschad(classes: int, input_channels: int, *, weight_bits: int = 5) -> nn.Module:
-    """The network for USC-HAD's images of 500 instants and 14 signals."""
-    return IotNet(((12, 5), (5, 1)), 590, False, classes, input_channels, weight_bits)
+def uschad(
+    classes: int, input_channels: int, *, weight_bits: int = 5, fixed: bool = False
+) -> nn.Module:
+    """The network for USC-HAD's images of 500 instants and 14 signals.
+
+    ``weight_bits`` means nothing to ``fixed`` shifts.
+    """
+    shift = shifts(fixed, weight_bits)
+    return IotNet(((12, 5), (5, 1)), 590, False, classes, input_channels, shift)
 
 
-def mhealth(classes: int, input_channels: int, *, weight_bits: int = 5) -> nn.Module:
-    """The network for MHEALTH's images of 250 instants and 254 signals."""
-    return IotNet(((5, 5), (5, 5)), 8120, True, classes, input_channels, weight_bits)
+def mhealth(
+    classes: int, input_channels: int, *, weight_bits: int = 5, fixed: bool = False
+) -> nn.Module:
+    """The network for MHEALTH's images of 250 instants and 254 signals.
+
+    ``weight_bits`` means nothing to ``fixed`` shifts, with which the last adder is missing, as
+    upstream.
+    """
+    shift = shifts(fixed, weight_bits)
+    return IotNet(((5, 5), (5, 5)), 8120, not fixed, classes, input_channels, shift)
 
 
 IOT_SHAPE = (
@@ -187,7 +195,9 @@ NETWORKS = (
         "shiftaddnet",
         (3, 32, 32),
         vgg19_small,
-        published=Published(sources=(f"{CODE} models/vgg_shiftadd.py",)),
+        published=Published(
+            sources=(f"{CODE} models/vgg_shiftadd.py, with fixed=True vgg_shiftadd_se.py",)
+        ),
     ),
     Network(
         "shiftaddnet_iot_uschad",
@@ -195,7 +205,11 @@ NETWORKS = (
         (1, 500, 14),
         uschad,
         classes=12,
-        published=Published(sources=(f"{CODE} IoT/USCHAD/models/CNN_shiftadd.py",)),
+        published=Published(
+            sources=(
+                f"{CODE} IoT/USCHAD/models/CNN_shiftadd.py, with fixed=True CNN_shiftadd_se.py",
+            )
+        ),
         remarks=IOT_SHAPE.format(signals=6, instants=500, values=590),
     ),
     Network(
@@ -204,7 +218,11 @@ NETWORKS = (
         (1, 250, 254),
         mhealth,
         classes=12,
-        published=Published(sources=(f"{CODE} IoT/MHEALTH/models/CNN_shiftadd.py",)),
+        published=Published(
+            sources=(
+                f"{CODE} IoT/MHEALTH/models/CNN_shiftadd.py, with fixed=True CNN_shiftadd_se.py",
+            )
+        ),
         remarks=IOT_SHAPE.format(signals=23, instants=250, values=8120),
     ),
 )

@@ -2,7 +2,7 @@
 
 The code differs from the paper: BatchNorm and ReLU follow each 1x1 convolution instead of preceding
 it, and where the shape changes the shortcut is a 1x1 convolution with BatchNorm. No ReLU follows
-the addition.
+the addition. The networks ``*_paper`` have the paper's modules (see `slipstick.zoo.shiftnet`).
 """
 
 import functools
@@ -13,20 +13,23 @@ import torch
 from torch import nn
 
 from slipstick.nn import GroupedShift
-from slipstick.zoo.cifar import CifarResNet
+from slipstick.zoo.cifar import WIDTHS, CifarResNet
 from slipstick.zoo.layers import plain
 from slipstick.zoo.network import Network, Published
+from slipstick.zoo.shiftnet import Group, ShiftModule, ShiftNet
 
 CODE = "alvinwan/shiftresnet-cifar@289a1a1"
+CIFAR = (3, 32, 32)
 
 
 class ShiftBlock(nn.Module):
-    """1x1 convolution, shift, strided 1x1 convolution, added to ``shortcut``.
+    """[Shift,] 1x1 convolution, shift, strided 1x1 convolution, added to ``shortcut``.
 
     Parameters
     ----------
     expansion : channels between the convolutions, as a multiple of ``outputs``.
-    shift : makes the layer that moves channels.
+    shift : makes the layers that move channels.
+    sc2 : shifts the input of the first convolution too: SC2 where it is CSC without.
     relu_after_add : the last ReLU stands behind the addition instead of before it, as in
         revision 093d742 of the released code.
     """
@@ -39,10 +42,12 @@ class ShiftBlock(nn.Module):
         *,
         expansion: float,
         shift: Callable[[int], nn.Module] = GroupedShift,
+        sc2: bool = False,
         relu_after_add: bool = False,
     ) -> None:
         super().__init__()
         middle = int(outputs * expansion)
+        self.shift1 = shift(inputs) if sc2 else nn.Identity()
         self.conv1 = nn.Conv2d(inputs, middle, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(middle)
         self.shift2 = shift(middle)
@@ -57,23 +62,61 @@ class ShiftBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         shortcut = self.shortcut(x)
-        x = torch.relu(self.bn1(self.conv1(x)))
+        x = torch.relu(self.bn1(self.conv1(self.shift1(x))))
         x = self.bn2(self.conv2(self.shift2(x)))
         if self.relu_after_add:
             return torch.relu(x + shortcut)
         return torch.relu(x) + shortcut
 
 
-def _builder(blocks: int, published_expansion: int) -> Callable[..., nn.Module]:
+def _code(blocks: int, published_expansion: int, is_sc2: bool = False) -> Callable[..., nn.Module]:
+    """Builds networks by the code's rule."""
+
     def build(
         classes: int,
         input_channels: int,
         *,
         expansion: float = published_expansion,
+        kernel: int = 3,
+        dilation: int = 1,
+        order: str = "interleaved",
+        sc2: bool = is_sc2,
         relu_after_add: bool = False,
     ) -> nn.Module:
-        block = functools.partial(ShiftBlock, expansion=expansion, relu_after_add=relu_after_add)
+        block = functools.partial(
+            ShiftBlock,
+            expansion=expansion,
+            shift=functools.partial(
+                GroupedShift, kernel_size=kernel, dilation=dilation, order=order
+            ),
+            sc2=sc2,
+            relu_after_add=relu_after_add,
+        )
         return CifarResNet(block, [blocks] * 3, classes, input_channels)
+
+    return build
+
+
+def _paper(blocks: int, published_expansion: int) -> Callable[..., nn.Module]:
+    """Builds networks by the paper's rule."""
+
+    def build(
+        classes: int,
+        input_channels: int,
+        *,
+        expansion: float = published_expansion,
+        kernel: int = 3,
+        dilation: int = 1,
+        order: str = "contiguous",
+        sc2: bool = False,
+    ) -> nn.Module:
+        module = functools.partial(ShiftModule, dilation=dilation, order=order, sc2=sc2)
+        stem = nn.Conv2d(input_channels, WIDTHS[0], 3, padding=1, bias=False)
+        groups = [
+            Group(blocks, width, kernel, expansion, expansion, stride)
+            for width, stride in zip(WIDTHS, (1, 2, 2), strict=True)
+        ]
+        return ShiftNet(stem, groups, module, classes)
 
     return build
 
@@ -108,8 +151,8 @@ def _network(depth: int, expansion: int) -> Network:
     return Network(
         f"shiftresnet{depth}_e{expansion}",
         "shift",
-        (3, 32, 32),
-        _builder(BLOCKS[depth], expansion),
+        CIFAR,
+        _code(BLOCKS[depth], expansion),
         published=Published(
             parameters=parameters,
             accuracy={"CIFAR-10": cifar10, "CIFAR-100": cifar100},
@@ -121,4 +164,25 @@ def _network(depth: int, expansion: int) -> Network:
     )
 
 
-NETWORKS = tuple(_network(*key) for key in FIGURES)
+PAPER = (
+    "Not released. The paper's modules and order of groups; that BatchNorm and ReLU stand behind "
+    "the last module instead of the stem is our reading."
+)
+
+
+def _paper_network(depth: int) -> Network:
+    build = _paper(BLOCKS[depth], 6)
+    return Network(f"shiftresnet{depth}_paper_e6", "shift", CIFAR, build, remarks=PAPER)
+
+
+NETWORKS = (
+    *(_network(*key) for key in FIGURES),
+    Network(
+        "shiftresnet20_sc2_e3",
+        "shift",
+        CIFAR,
+        _code(BLOCKS[20], 3, is_sc2=True),
+        remarks="The paper's SC2 module by the rule of the code, which has CSC only.",
+    ),
+    *(_paper_network(depth) for depth in BLOCKS),
+)
