@@ -97,5 +97,8 @@ def _invalid(name: str, cause: str) -> SlipstickError:
 def _complaint(first: Any) -> str:
     """One line for the first of pydantic's complaints: where, what, and the value found."""
     key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "value_error":
+        # A rule of ours, which names the value itself.
+        return f"key '{key}': {first['ctx']['error']}"
     found = "" if first["type"] == "missing" else f", not {first['input']!r}"
     return f"key '{key}': {first['msg'][0].lower()}{first['msg'][1:]}{found}"

@@ -1,8 +1,9 @@
 """What a board file says: part and capacity for every family, and what each one needs beside."""
 
+import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 __all__ = [
     "Board",
@@ -16,6 +17,11 @@ __all__ = [
 ]
 
 Mhz = Annotated[float, Field(gt=0, le=1000)]
+IO_PLL_MHZ = 1000
+"""What boot code makes of either usual oscillator, 33.33 MHz or 50 MHz; source: UG585, table of the
+PLLs."""
+DDR_FIRST, DDR_END = 0x0010_0000, 0x4000_0000
+"""Where the HP ports find DDR; source: UG585, system-level address map."""
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 """Ball names, I/O standards, packages: they reach constraint files as they are."""
 
@@ -54,6 +60,18 @@ class Capacity(Record):
     lutram: int = Field(ge=0, description="those look-up tables that can be RAM or shift register")
 
 
+def _divided(mhz: float) -> float:
+    """A clock of the fabric, known to be the I/O PLL's through a whole divider."""
+    period = IO_PLL_MHZ / mhz
+    if abs(period - round(period)) > 1e-3:
+        below, above = IO_PLL_MHZ / math.ceil(period), IO_PLL_MHZ / max(1, math.floor(period))
+        raise ValueError(
+            f"must be {IO_PLL_MHZ} MHz through a whole number, as {below:g} or {above:g}, "
+            f"not {mhz:g}"
+        )
+    return mhz
+
+
 class Zynq(Record):
     """The processor of a Zynq-7000, and the clocks and memory that it gives to the fabric."""
 
@@ -66,6 +84,19 @@ class Zynq(Record):
     )
     led: Pin | None = Field(default=None, description="shows the interrupt")
 
+    _bus_is_divided = field_validator("bus_mhz")(_divided)
+
+    @field_validator("memory_bytes")
+    @classmethod
+    def _ports_reach_the_memory(cls, size: int, info: ValidationInfo) -> int:
+        base = info.data.get("memory_base", DDR_FIRST)
+        if base < DDR_FIRST or base + size > DDR_END:
+            raise ValueError(
+                f"memory must lie in {DDR_FIRST:#010x} to {DDR_END - 1:#010x}, "
+                f"not in {base:#010x} to {base + size - 1:#010x}"
+            )
+        return size
+
 
 class Series7Board(Board):
     """A board with a part of Xilinx's 7-series."""
@@ -73,6 +104,16 @@ class Series7Board(Board):
     family: Literal["xc7"]
     capacity: Capacity
     zynq: Zynq | None = None
+
+    @field_validator("zynq")
+    @classmethod
+    def _core_clock_is_divided(cls, zynq: Zynq | None, info: ValidationInfo) -> Zynq | None:
+        if zynq is not None and "clock_mhz" in info.data:
+            try:
+                _divided(info.data["clock_mhz"])
+            except ValueError as error:
+                raise ValueError(f"clock_mhz {error}") from error
+        return zynq
 
 
 class Ecp5Capacity(Record):

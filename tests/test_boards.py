@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from slipstick.boards import board, board_names
+from slipstick.boards import Series7Board, board, board_names
 from slipstick.errors import SlipstickError
+
+ZYNQ = ("arty-z7-20", "microzed-7020", "pynq-z2", "zc706", "zedboard", "zybo-z7-20")
 
 GOOD = """
 name = "mine"
@@ -24,8 +26,20 @@ lutram = 9600
 
 
 def test_shipped_boards() -> None:
-    assert board_names() == ("pynq-z2", "zc706", "zedboard")
+    assert set(ZYNQ) <= set(board_names())
     assert [board(name).name for name in board_names()] == list(board_names())
+
+
+@pytest.mark.parametrize("name", ZYNQ)
+def test_zynq_boards_have_a_processor(name: str) -> None:
+    found = board(name)
+    assert isinstance(found, Series7Board)
+    assert found.part.startswith("xc7z")
+    assert found.zynq is not None
+    assert found.zynq.memory_base == 0x10_0000
+    # All of a DDR of a power of two, but for the first MByte.
+    size = found.zynq.memory_base + found.zynq.memory_bytes
+    assert size in (512 << 20, 1024 << 20)
 
 
 def test_zc706_is_the_survey_board() -> None:
@@ -52,7 +66,7 @@ def test_own_file(tmp_path: Path) -> None:
 
 
 def test_unknown_board_names_the_others_and_the_closest() -> None:
-    with pytest.raises(SlipstickError, match=r"pynq-z2, zc706, zedboard; did you mean 'zc706'\?"):
+    with pytest.raises(SlipstickError, match=r"arty-z7-20, .*zybo-z7-20; did you mean 'zc706'\?"):
         board("zc760")
     with pytest.raises(SlipstickError, match=r"choose one of these, or give a \.toml file"):
         board("")
@@ -74,6 +88,40 @@ def test_unknown_board_names_the_others_and_the_closest() -> None:
 def test_wrong_file(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text(GOOD.replace(*change))
+    with pytest.raises(SlipstickError, match=complaint):
+        board(str(path))
+
+
+ZYNQ_PART = """
+[zynq]
+ps_clock_mhz = 50
+bus_mhz = 125
+memory_base = 0x1000_0000
+memory_bytes = 0x1000_0000
+led = { ball = "A1", io = "LVCMOS33" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("bus_mhz = 125", "bus_mhz = 300"), r"key 'zynq\.bus_mhz': .*as 250 or 333\.333, not 300"),
+        (("clock_mhz = 100", "clock_mhz = 150"), r"key 'zynq': clock_mhz must be .*, not 150"),
+        (("0x1000_0000\nm", "0\nm"), r"key 'zynq\.memory_bytes': .* not in 0x00000000 to 0x0fff"),
+        (("0x1000_0000\nl", "0x3000_0001\nl"), r"key 'zynq\.memory_bytes': .* to 0x40000000"),
+        (('"A1"', '"A1 ]"'), r"key 'zynq\.led\.ball': .*, not 'A1 \]'"),
+        (("bus_mhz = 125", "board_part = '$x'"), r"key 'zynq\.bus_mhz': field required"),
+        (
+            ("bus_mhz = 125", "bus_mhz = 125\nboard_part = '$x'"),
+            r"'zynq\.board_part': .*, not '\$x'",
+        ),
+    ],
+)
+def test_wrong_zynq(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(GOOD + ZYNQ_PART)
+    assert board(str(path)).zynq.bus_mhz == 125  # type: ignore[attr-defined]
+    path.write_text((GOOD + ZYNQ_PART).replace(*change))
     with pytest.raises(SlipstickError, match=complaint):
         board(str(path))
 
