@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Recipe:
     ----------
     kind : of program; one of a kind is kept.
     program : its file name.
-    files : what it is made from beside the network and the bench.
+    files : what it is made from.
     make : makes it in a folder where all these files lie.
     """
 
@@ -56,6 +56,15 @@ class Recipe:
     make: Callable[[Path], None]
 
 
+@dataclass(frozen=True)
+class Verilated:
+    """What Verilator makes: the prefix of its files, from which module, into which program."""
+
+    prefix: str
+    top: str
+    program: str
+
+
 def fast_program(folder: Path, manifest: Manifest, waves: bool) -> Path:
     """The C++ harness around the Verilated network; compiled if it is not yet there."""
     require("g++", "make", "verilator")
@@ -63,7 +72,7 @@ def fast_program(folder: Path, manifest: Manifest, waves: bool) -> Path:
     files["probes.h"] = probes_header(manifest)
 
     def make(work: Path) -> None:
-        _verilate(work, f"V{MODULE}", _trace(waves), ["main.cpp"], FAST_CODE)
+        verilate(work, _bench(f"V{MODULE}"), _trace(waves), ["main.cpp"], FAST_CODE)
 
     return _kept(folder, manifest, Recipe(_kind("fast", waves), MODULE, files, make))
 
@@ -85,7 +94,7 @@ def cocotb_program(folder: Path, manifest: Manifest, waves: bool) -> Path:
         (work / "libraries").symlink_to(libraries)
         link = ["-LDFLAGS", "-L../libraries -lcocotbvpi_verilator"]
         more = ["--vpi", "--timescale", "1ns/1ps", *link, "visible.vlt", "main.cpp"]
-        _verilate(work, "Vtop", _trace(waves), more, COCOTB_CODE)
+        verilate(work, _bench("Vtop"), _trace(waves), more, COCOTB_CODE)
 
     return _kept(folder, manifest, Recipe(_kind("cocotb", waves), MODULE, files, make))
 
@@ -117,19 +126,24 @@ def _trace(waves: bool) -> list[str]:
     return ["--trace-vcd"] if waves else []
 
 
+def _bench(prefix: str) -> Verilated:
+    return Verilated(prefix, MODULE, MODULE)
+
+
 def _kept(folder: Path, manifest: Manifest, recipe: Recipe) -> Path:
+    """The program of ``recipe``, a bench around the network."""
+    bench = {**read_rtl(folder, manifest), f"rtl/{MODULE}.sv": bench_verilog(manifest)}
+    return kept(folder, replace(recipe, files={**recipe.files, **bench}))
+
+
+def kept(folder: Path, recipe: Recipe) -> Path:
     """The program of ``recipe`` from the build folder, made if it is not there."""
-    files = {
-        **recipe.files,
-        **_read_rtl(folder, manifest),
-        f"{MODULE}.sv": bench_verilog(manifest),
-    }
-    home = folder / "sim" / f"{recipe.kind}-{_key(files)}"
+    home = folder / "sim" / f"{recipe.kind}-{_key(recipe.files)}"
     if not (home / recipe.program).exists():
         with tempfile.TemporaryDirectory(prefix="slipstick-") as name:
             work = Path(name)
             (work / "rtl").mkdir()
-            for path, text in files.items():
+            for path, text in recipe.files.items():
                 (work / path).write_text(text, encoding="utf-8")
             recipe.make(work)
             _keep(work / recipe.program, home)
@@ -137,7 +151,8 @@ def _kept(folder: Path, manifest: Manifest, recipe: Recipe) -> Path:
     return home / recipe.program
 
 
-def _read_rtl(folder: Path, manifest: Manifest) -> dict[str, str]:
+def read_rtl(folder: Path, manifest: Manifest) -> dict[str, str]:
+    """The network's Verilog, by its path in the build folder."""
     try:
         paths = sorted((folder / "rtl").glob("*.v"))
         rtl = {f"rtl/{path.name}": path.read_text(encoding="utf-8") for path in paths}
@@ -191,20 +206,29 @@ def _forget_others(home: Path, kind: str) -> None:
 
 
 def _verilog(work: Path) -> list[str]:
-    return [f"{MODULE}.sv", *sorted(f"rtl/{path.name}" for path in (work / "rtl").iterdir())]
+    return sorted(f"rtl/{path.name}" for path in (work / "rtl").iterdir())
 
 
-def _verilate(work: Path, prefix: str, trace: list[str], more: list[str], code: str) -> None:
+def verilate(work: Path, made: Verilated, trace: list[str], more: list[str], code: str) -> None:
+    """Turns the Verilog in ``work`` into a program there.
+
+    Parameters
+    ----------
+    trace : arguments on which Verilator's own library depends.
+    more : other arguments, and files.
+    code : the compiler's level of optimisation.
+    """
     (work / "verilator").symlink_to(verilator_root())
     (work / "python").symlink_to(sys.executable)
     environment = os.environ | {"VERILATOR_ROOT": str(verilator_root())}
-    names = ["--prefix", prefix, "--top-module", MODULE, "-Mdir", "objects", "-o", f"../{MODULE}"]
+    names = ["--prefix", made.prefix, "--top-module", made.top, "-Mdir", "objects"]
+    names += ["-o", f"../{made.program}"]
     command = [str(verilator_binary()), *VERILATOR, *names, *trace, *more, *_verilog(work)]
     _run(command, work, environment)
     lend_runtime(work / "objects", trace)
     tools = [f"CXX={shlex.join(compiler())}", f"LINK={shlex.join(compiler())}"]
     jobs = ["-j", str(os.cpu_count() or 1)]
-    make = ["make", "-s", *jobs, "-C", "objects", "-f", f"{prefix}.mk"]
+    make = ["make", "-s", *jobs, "-C", "objects", "-f", f"{made.prefix}.mk"]
     _run([*make, *MAKE, *tools, f"OPT_FAST={code}"], work)
     keep_runtime(work / "objects", trace)
 

@@ -1,0 +1,1 @@
+"""Simulation of the whole system: the C driver, the buses, memory and the system core."""
