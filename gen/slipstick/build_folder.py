@@ -3,6 +3,7 @@
 docs/architecture.md describes the folder; these classes are that description, checked.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from slipstick.errors import SlipstickError
 from slipstick.files import write_whole
-from slipstick.streams import Layout
+from slipstick.streams import Layout, element_bytes
 
 __all__ = [
     "Accuracy",
@@ -82,6 +83,16 @@ class StreamRecord(Record):
     def beats_per_frame(self) -> int:
         """Beats of one frame: those of all its pixels."""
         return len(self.beats) * math.prod(self.shape[1:])
+
+    @property
+    def element_bytes(self) -> int:
+        """Bytes that one channel takes in memory."""
+        return element_bytes(self.width)
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes that one frame takes in memory."""
+        return self.element_bytes * math.prod(self.shape)
 
 
 class StageStream(StreamRecord):
@@ -163,6 +174,15 @@ class Manifest(Record):
     output: PortRecord
     streams: tuple[StageStream, ...]
     stages: tuple[StageRecord, ...]
+
+    @property
+    def graph_hash(self) -> bytes:
+        """16 bytes that tell this integer graph from every other: the driver compares them."""
+        files = sorted(name for name in self.hashes if name.startswith("graph/"))
+        digest = hashlib.sha256()
+        for name in files:
+            digest.update(f"{name}:{self.hashes[name]}\n".encode())
+        return digest.digest()[:16]
 
     def stage(self, instance: str) -> StageRecord:
         """The stage called ``instance``."""

@@ -1,0 +1,130 @@
+"""From one clock to another: streams, values, and requests for a value."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.cdc import FFSynchronizer
+from amaranth.lib.fifo import AsyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from slipstick.rtl_templates.stream import flat_stream
+
+DEPTH = 16
+"""Beats that a stream's crossing holds; fewer would not pass one beat a cycle."""
+
+
+class StreamCrossing(wiring.Component):
+    """A stream from domain ``source`` to domain ``target``.
+
+    Parameters
+    ----------
+    bits : bits of a beat.
+    source, target : clock domains.
+
+    Members
+    -------
+    i, o : streams.
+
+    Latency: about 3 cycles of either clock; one beat a cycle of the slower clock.
+    """
+
+    def __init__(self, bits: int, source: str, target: str) -> None:
+        self._source, self._target = source, target
+        super().__init__({"i": In(flat_stream(bits)), "o": Out(flat_stream(bits))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.queue = queue = AsyncFIFOBuffered(
+            width=len(self.i.payload),
+            depth=DEPTH,
+            w_domain=self._source,
+            r_domain=self._target,
+        )
+        m.d.comb += [
+            queue.w_data.eq(self.i.payload),
+            queue.w_en.eq(self.i.valid),
+            self.i.ready.eq(queue.w_rdy),
+            self.o.payload.eq(queue.r_data),
+            self.o.valid.eq(queue.r_rdy),
+            queue.r_en.eq(self.o.ready),
+        ]
+        return m
+
+
+class ReadCrossing(wiring.Component):
+    """A request in domain ``source`` that domain ``target`` answers with a word.
+
+    Four phases: request, answer, withdrawal of both; the word stands still while it crosses.
+
+    Parameters
+    ----------
+    bits : of the word.
+    source, target : clock domains.
+
+    Members
+    -------
+    request : held until ``acknowledge``, which lasts one cycle; then ``data`` is valid.
+    far_request, far_acknowledge, far_data : the same in ``target``.
+    """
+
+    def __init__(self, bits: int, source: str, target: str) -> None:
+        self._source, self._target = source, target
+        super().__init__(
+            {
+                "request": In(1),
+                "acknowledge": Out(1),
+                "data": Out(bits),
+                "far_request": Out(1),
+                "far_acknowledge": In(1),
+                "far_data": In(bits),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        asks, asked, answered, answer = Signal(), Signal(), Signal(), Signal()
+        m.submodules.there = FFSynchronizer(asks, asked, o_domain=self._target)
+        m.submodules.back = FFSynchronizer(answered, answer, o_domain=self._source)
+        near, far = m.d[self._source], m.d[self._target]
+        m.d.comb += [
+            self.acknowledge.eq(asks & answer),
+            self.far_request.eq(asked & ~answered),
+        ]
+        with m.If(asks):
+            near += asks.eq(~answer)
+        with m.Else():
+            near += asks.eq(self.request & ~answer)
+        with m.If(~asked):
+            far += answered.eq(0)
+        with m.Elif(self.far_request & self.far_acknowledge):
+            far += [answered.eq(1), self.data.eq(self.far_data)]
+        return m
+
+
+class ValueCrossing(wiring.Component):
+    """A value that changes at any time, as it was a few cycles ago.
+
+    Parameters
+    ----------
+    bits : of the value.
+    source, target : clock domains.
+
+    Members
+    -------
+    i, o : the value in ``source``, and in ``target``.
+    """
+
+    def __init__(self, bits: int, source: str, target: str) -> None:
+        self._source, self._target = source, target
+        super().__init__({"i": In(bits), "o": Out(bits)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.asking = asking = ReadCrossing(len(self.i), self._target, self._source)
+        m.d.comb += [
+            asking.request.eq(1),
+            asking.far_acknowledge.eq(1),
+            asking.far_data.eq(self.i),
+        ]
+        with m.If(asking.acknowledge):
+            m.d[self._target] += self.o.eq(asking.data)
+        return m
