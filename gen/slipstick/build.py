@@ -1,8 +1,5 @@
 """From a trained network to a build folder, and what can be done with one."""
 
-import contextlib
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +19,7 @@ from slipstick.config import Config, check_layers, load_config
 from slipstick.elaborate import Network
 from slipstick.emit import require_ports, to_rtlil, to_verilog
 from slipstick.errors import SlipstickError
+from slipstick.files import fresh_folder, made_whole
 from slipstick.fold import FoldChoices, NameTable, PinnedFold, Plan, plan
 from slipstick.frontend import FloatArgmax, FloatGraph, export_module, import_program, load_program
 from slipstick.graph import Graph, save
@@ -115,7 +113,7 @@ def compile(
     Raises `SlipstickError` for whatever the user can mend; then nothing is left behind.
     """
     report = progress or (lambda text, share: None)
-    folder = _fresh_folder(Path(output))
+    folder = fresh_folder(Path(output))
     target = board if isinstance(board, Board) else find_board(board)
     settings = (
         config if isinstance(config, Config) else load_config(Path(config) if config else None)
@@ -133,10 +131,7 @@ def compile(
     decided = plan(graph, _choices(settings))
     _check_folds(settings, decided)
     top = NameTable().legal(name or _default_name(model))
-    made = [parent for parent in folder.parents if not parent.exists()]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=_work_prefix(folder), dir=folder.parent))
-    try:
+    with made_whole(folder) as work:
         modules = _emit(graph, decided, top, work, report)
         report("Measuring accuracy", 0.85)
         accuracy = _accuracy(source, graph, shown, integers)
@@ -148,48 +143,8 @@ def compile(
         write_manifest(
             work, describe(graph, decided, modules, target, settings, work, accuracy, cut)
         )
-        _move_into_place(work, folder)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        for parent in made:
-            with contextlib.suppress(OSError):
-                parent.rmdir()
-        raise
     report("Done", 1.0)
     return Build(folder)
-
-
-def _work_prefix(folder: Path) -> str:
-    """Of the folder beside ``folder`` in which it is made."""
-    return f".{folder.name}-"
-
-
-def _move_into_place(work: Path, folder: Path) -> None:
-    work.chmod(0o755)
-    if folder.exists():
-        folder.rmdir()
-    work.rename(folder)
-
-
-def _fresh_folder(folder: Path) -> Path:
-    """``folder``, known to be absent or empty and to lie where one can be made."""
-    try:
-        # A link to nothing is there, though it does not exist.
-        is_there, is_folder = folder.is_symlink() or folder.exists(), folder.is_dir()
-        if is_there and (not is_folder or any(folder.iterdir())):
-            kind = "is not empty" if is_folder else "is a file"
-            raise SlipstickError(f"Folder '{folder}'", kind, "choose another -o or remove it")
-        folder = folder.resolve()
-        nearest = next(parent for parent in folder.parents if parent.exists())
-        tempfile.TemporaryDirectory(prefix=_work_prefix(folder), dir=nearest).cleanup()
-    except (OSError, RuntimeError) as error:
-        # A loop of links is a RuntimeError until Python 3.12.
-        raise SlipstickError(
-            f"Folder '{folder}'",
-            f"cannot be written ({getattr(error, 'strerror', None) or error})",
-            "choose another -o or change the permissions",
-        ) from error
-    return folder
 
 
 @singledispatch
