@@ -133,6 +133,7 @@ def _start(job: CocotbJob, program: Path, work: Path, scenarios: Sequence[str]) 
     """Runs the bench to its end; returns the last lines that it printed."""
     document = {
         "simulator": job.simulator,
+        "module": "slipstick.sim.scenarios",
         "top": MODULE,
         "program": str(program),
         "work": str(work),

@@ -18,7 +18,7 @@ def main() -> None:
     os.environ["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, libraries))
     runner = get_runner(job["simulator"])
     runner.test(
-        test_module="slipstick.sim.scenarios",
+        test_module=job["module"],
         hdl_toplevel=job["top"],
         hdl_toplevel_lang="verilog",
         build_dir=Path(job["program"]).parent,

@@ -79,14 +79,23 @@ def fast_program(folder: Path, manifest: Manifest, waves: bool) -> Path:
 
 def cocotb_program(folder: Path, manifest: Manifest, waves: bool) -> Path:
     """The Verilated network as a program that cocotb's runner starts."""
+    recipe = cocotb_recipe(_kind("cocotb", waves), _bench("Vtop"), {}, _trace(waves))
+    return _kept(folder, manifest, recipe)
+
+
+def cocotb_recipe(
+    kind: str, made: Verilated, verilog: Mapping[str, str], trace: list[str]
+) -> Recipe:
+    """A Verilated module as a program that cocotb's runner starts."""
     require("g++", "make", "verilator", "libpython")
     import cocotb_tools.config
 
     main = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
     files = {
+        **verilog,
         "main.cpp": main.read_text(encoding="utf-8"),
-        # Only the bench's ports are looked at; cocotb's own way, all signals, is much slower.
-        "visible.vlt": f'`verilator_config\npublic_flat_rw -module "{MODULE}" -var "*"\n',
+        # Only the top's ports are looked at; cocotb's own way, all signals, is much slower.
+        "visible.vlt": f'`verilator_config\npublic_flat_rw -module "{made.top}" -var "*"\n',
     }
     libraries = cocotb_tools.config.libs_dir
 
@@ -94,9 +103,9 @@ def cocotb_program(folder: Path, manifest: Manifest, waves: bool) -> Path:
         (work / "libraries").symlink_to(libraries)
         link = ["-LDFLAGS", "-L../libraries -lcocotbvpi_verilator"]
         more = ["--vpi", "--timescale", "1ns/1ps", *link, "visible.vlt", "main.cpp"]
-        verilate(work, _bench("Vtop"), _trace(waves), more, COCOTB_CODE)
+        verilate(work, made, trace, more, COCOTB_CODE)
 
-    return _kept(folder, manifest, Recipe(_kind("cocotb", waves), MODULE, files, make))
+    return Recipe(kind, made.program, files, make)
 
 
 def icarus_program(folder: Path, manifest: Manifest, waves: bool) -> Path:

@@ -55,8 +55,8 @@ def summarise(manifest: Manifest, graph: Graph, frames: Frames, runs: Runs) -> S
         ideal_cycles_per_frame=manifest.cycles_per_frame,
         frames_per_second=manifest.board.clock_mhz * 1e6 / interval if interval else None,
         latency_cycles=runs.dense.observed.latency if runs.dense else None,
-        accuracy=_accuracy(graph, frames, outputs),
-        integer_accuracy=_accuracy(graph, frames, [share.golden for share in runs.shares]),
+        accuracy=accuracy_of(graph, frames, outputs),
+        integer_accuracy=accuracy_of(graph, frames, [share.golden for share in runs.shares]),
         simulated_frames_per_wall_second=sum(s.frames for s in runs.all) / runs.seconds,
         simulated_cycles_per_wall_second=sum(s.observed.cycles for s in runs.all) / runs.seconds,
         seconds=runs.seconds,
@@ -111,7 +111,7 @@ def _flags(seen: Observed) -> list[str]:
     return found
 
 
-def _accuracy(graph: Graph, frames: Frames, outputs: list[np.ndarray]) -> float | None:
+def accuracy_of(graph: Graph, frames: Frames, outputs: list[np.ndarray]) -> float | None:
     """Share of the frames with a known label whose class is right."""
     if frames.labels is None or not outputs:
         return None

@@ -150,14 +150,21 @@ def simulate(
         typer.Option(help=".npz with 'images', as the model takes them, and perhaps 'labels'."),
     ] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Only the first N.")] = None,
+    system: Annotated[
+        bool, typer.Option("--system", help="The C driver, memory and buses around it, too.")
+    ] = False,
     simulator: Annotated[Simulator, typer.Option(help="Without --fast.")] = "verilator",
     waves: Annotated[Path | None, typer.Option(help="Write a waveform (.vcd) here.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random idle and back-pressure.")] = 0,
     as_json: AsJson = False,
 ) -> int:
-    """Run the Verilog and compare every layer with the golden model."""
+    """Run the Verilog and compare every layer, or with --system every result in memory."""
     from slipstick.sim import simulate as simulate_folder
 
+    if system:
+        given = {"--fast": fast, "--simulator": simulator != "verilator", "--waves": bool(waves)}
+        _refuse_beside_system(given)
+        return _simulate_system(folder, images, frames, seed, as_json)
     with task(f"Simulating {folder}") as progress:
         result = simulate_folder(
             folder,
@@ -171,6 +178,27 @@ def simulate(
         ).to_json()
     present(result, cli_tables.simulated, as_json)
     return CHECK_FAILED if result["mismatches"] else 0
+
+
+def _refuse_beside_system(options: dict[str, bool]) -> None:
+    for option, given in options.items():
+        if given:
+            raise SlipstickError(
+                f"Option {option}", "does not go together with --system", "leave out one of them"
+            )
+
+
+def _simulate_system(
+    folder: Path, images: Path | None, frames: int | None, seed: int, as_json: bool
+) -> int:
+    from slipstick.sim.system.run import simulate_system
+
+    with task(f"Simulating the system of {folder}") as progress:
+        result = simulate_system(
+            folder, images=images, frames=frames, seed=seed, progress=progress.count
+        )
+    present(result.to_json(), cli_tables.system_simulated, as_json)
+    return 0 if result.ok else CHECK_FAILED
 
 
 @app.command()

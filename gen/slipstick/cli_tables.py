@@ -88,6 +88,41 @@ def simulated(result: Json) -> RenderableType:
     return Group(table, _facts(lines), *_differences(result))
 
 
+def system_simulated(result: Json) -> RenderableType:
+    """A simulation of the system: whether all results are right, and what the buses cost."""
+    lines: dict[str, str | Text] = {
+        "frames": f"{result['frames']:,} from memory to memory, driven by {result['processor']}",
+        "mismatches": _verdict(result["mismatches"]),
+        "rules broken": _verdict(len(result["violations"])),
+        "cycles per frame": f"{_number(result['cycles_per_frame'])} with a fast memory, "
+        f"{_number(result['random_cycles_per_frame'])} with random delays, "
+        f"{_number(result['ideal_cycles_per_frame'])} ideal",
+        "frames/s": f"{_number(result['frames_per_second'])} in hardware at the assumed clock, "
+        f"{_number(result['simulated_frames_per_wall_second'])} simulated",
+        "bytes per burst": f"{_number(result['bytes_per_read_burst'])} read, "
+        f"{_number(result['bytes_per_write_burst'])} written",
+        "use of the bus": f"{_percent(result['read_utilisation'])} of the cycles read, "
+        f"{_percent(result['write_utilisation'])} write",
+        "stalls per frame": f"{_number(result['read_stalls_per_frame'])} reading, "
+        f"{_number(result['write_stalls_per_frame'])} writing",
+        "accuracy": f"system {_percent(result['accuracy'])}, "
+        f"integer {_percent(result['integer_accuracy'])} of these frames",
+    }
+    return Group(_facts(lines), *(Text(line, "red") for line in _faults(result)))
+
+
+def _faults(result: Json) -> list[str]:
+    """What went wrong, a line each."""
+    lines = [*result["violations"]]
+    if result["error"]:
+        lines.append(f"the driver says: {result['error']}")
+    first = result["first_mismatch"]
+    if first:
+        where = "frame {frame}, channel {channel}, row {row}, column {column}".format(**first)
+        lines.append(f"first at {where}: expected {first['expected']}, got {first['got']}")
+    return lines
+
+
 def _differences(result: Json) -> list[Text]:
     """A line for each layer that differs, with its first wrong value."""
     lines = [Text(text, "red") for text in result["violations"]]
