@@ -236,21 +236,23 @@ slipstick_status slipstick_attach(slipstick_device *device, const slipstick_buff
     return SLIPSTICK_OK;
 }
 
-static uint8_t *frame_at(const slipstick_device *device, uint32_t index) {
+// Buffers are volatile here: memory that is mapped without a cache refuses the wide accesses at odd
+// addresses that a compiler makes of a loop over bytes.
+static volatile uint8_t *frame_at(const slipstick_device *device, uint32_t index) {
     return (uint8_t *)device->buffers.source + (size_t)index * device->buffers.source_stride;
 }
 
-static uint8_t *result_at(const slipstick_device *device, uint32_t index) {
+static volatile uint8_t *result_at(const slipstick_device *device, uint32_t index) {
     const slipstick_buffers *buffers = &device->buffers;
     return (uint8_t *)buffers->destination + (size_t)index * buffers->destination_stride;
 }
 
 void *slipstick_frame(const slipstick_device *device, uint32_t index) {
-    return device != NULL && index < device->capacity ? frame_at(device, index) : NULL;
+    return device != NULL && index < device->capacity ? (void *)frame_at(device, index) : NULL;
 }
 
 void *slipstick_raw_result(const slipstick_device *device, uint32_t index) {
-    return device != NULL && index < device->capacity ? result_at(device, index) : NULL;
+    return device != NULL && index < device->capacity ? (void *)result_at(device, index) : NULL;
 }
 
 slipstick_status slipstick_load(slipstick_device *device, uint32_t index, const void *image) {
@@ -259,9 +261,9 @@ slipstick_status slipstick_load(slipstick_device *device, uint32_t index, const 
     if (image == NULL) return fail(device, SLIPSTICK_NULL);
     const uint32_t bytes = device->model->frame_bytes;
     const uint8_t *from = image;
-    uint8_t *to = frame_at(device, index);
+    volatile uint8_t *to = frame_at(device, index);
     for (uint32_t n = 0; from != to && n < bytes; ++n) to[n] = from[n];
-    device->port->flush(device->port->context, to, bytes);
+    device->port->flush(device->port->context, (const void *)to, bytes);
     return SLIPSTICK_OK;
 }
 
@@ -343,7 +345,7 @@ slipstick_status slipstick_wait_irq(slipstick_device *device, uint64_t timeout_u
 }
 
 // A little-endian integer of `size` bytes.
-static int64_t element(const uint8_t *bytes, uint32_t size, bool is_signed) {
+static int64_t element(const volatile uint8_t *bytes, uint32_t size, bool is_signed) {
     uint64_t value = is_signed && bytes[size - 1] & 0x80u ? UINT64_MAX : 0;
     for (uint32_t n = size; n > 0; --n) value = value << 8 | bytes[n - 1];
     return (int64_t)value;
@@ -355,7 +357,7 @@ slipstick_status slipstick_result(slipstick_device *device, uint32_t index, int6
     if (values == NULL) return fail(device, SLIPSTICK_NULL);
     if (device->started) return fail(device, SLIPSTICK_BUSY);
     const slipstick_model *model = device->model;
-    const uint8_t *bytes = result_at(device, index);
+    const volatile uint8_t *bytes = result_at(device, index);
     const uint32_t channels = model->result_shape[0];
     const uint32_t pixels = model->result_shape[1] * model->result_shape[2];
     for (uint32_t pixel = 0; pixel < pixels; ++pixel, values += channels)
@@ -419,7 +421,7 @@ slipstick_status slipstick_selftest(slipstick_device *device, uint64_t timeout_u
     status = check_idle(device);
     if (status != SLIPSTICK_OK) return status;
     const slipstick_model *model = device->model;
-    uint8_t *found = result_at(device, 0);
+    volatile uint8_t *found = result_at(device, 0);
     // What an earlier run left must not pass for the result.
     for (uint32_t n = 0; n < model->result_bytes; ++n)
         found[n] = (uint8_t)~model->selftest_result[n];
