@@ -339,8 +339,8 @@ static void bad_buffers(void) {
 static void end_of_address_space(void) {
     set_up();
     slipstick_buffers memory = buffers();
-    memory.source = core.cached + 2048;
-    memory.source_bytes = 2048;
+    memory.source = core.cached + MOCK_MEMORY / 2;
+    memory.source_bytes = MOCK_MEMORY / 2;
     core.base = (1ull << 32) - MOCK_MEMORY;
     CHECK(attach(memory) == SLIPSTICK_OK);
     ++core.base;

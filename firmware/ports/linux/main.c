@@ -102,9 +102,10 @@ static int bench(uint32_t frames) {
     return 0;
 }
 
-// A number of at least `least`; -1 if the text is none.
+// A number of at least `least`; -1 if the text is none, or is missing.
 static int64_t read_number(const char *text, int64_t least) {
     char *end;
+    if (text == NULL) return -1;
     const int64_t value = strtoll(text, &end, 10);
     return *text == '\0' || *end != '\0' || value < least || value > UINT32_MAX ? -1 : value;
 }
