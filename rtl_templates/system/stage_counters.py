@@ -32,20 +32,19 @@ TAPS = {
 }
 """Bits, from 1, of a shift register whose parity runs it through all states but all ones.
 
-Source: Xilinx XAPP 052, table 3.
+Source: Xilinx XAPP 052.
 """
+MAX_STAGES = ((1 << max(TAPS)) - 1) // WORDS
 
 
 class StageCounters(wiring.Component):
-    """Counts of every stage the beats it hands on, their waiting cycles, and saturated beats.
+    """Counts for every stage the beats it hands on, the cycles they wait, and saturated beats.
 
-    Each counter is a few bits, and one memory holds the rest of all of them: a sweep goes round
-    the counters, one a cycle, adds what the few bits have counted to the memory's word and sets
-    them to 0. A word is read when the sweep passes it, so that it is exact. The few bits count
-    with a shift register, which needs one LUT for the sum of its taps where a binary counter
-    needs one for every bit; one table turns its states into numbers.
-
-    Counters stop at all ones. The reset is that of the domain, and the same as ``clear``.
+    Each counter is a prescaler of a few bits and a word of a memory that all share. A sweep goes
+    round them, one a cycle, adds the prescaler to the word and sets it to 0; a word is read when
+    the sweep passes it, so that it is exact. A prescaler is a shift register with feedback,
+    which takes 1 or 2 LUTs where a binary counter takes one a bit; one table turns the states of
+    all of them into numbers. Counters stop at all ones.
 
     Parameters
     ----------
@@ -53,18 +52,31 @@ class StageCounters(wiring.Component):
 
     Members
     -------
-    valid, ready : of each stage's output stream.
-    saturated : of each stage, high for a cycle for each beat with a channel that was cut off.
-    clear : all counters become 0, and count on from what happens in this cycle.
-    index : the word wanted, ``4 * stage`` and 0 for beats, 1 for stalls, 2 for saturated.
-    request : it is wanted; both stand still until ``acknowledge``, after which the request falls.
-    acknowledge, data : the word as it was at a time since the request, in one cycle.
-    total_saturated : of all stages, as it was `lag` cycles ago, or later.
+    valid, ready : of the output stream of each stage.
+    saturated : of each stage, high for one cycle a beat with a channel that was cut off.
+    clear : all counters are 0 from the next cycle on; this cycle is not counted.
+    index : of a word: 4 times the stage, and 0 for beats, 1 for waiting, 2 for saturated ones.
+    request : high until ``acknowledge``, and low in the next cycle; ``index`` stands still.
+    acknowledge, data : the word as it was in a cycle after the request, for one cycle.
+    total_saturated : of all stages; it shows a beat after at most ``lag`` cycles.
+
+    Latency: a request is answered within two rounds of ``4 * stages`` cycles if no ``clear``
+    comes; each begins a new round.
+
+    Cost with Yosys 0.70:
+
+    ====== ===================================
+    stages cost
+    ====== ===================================
+    1      69 LUT, 6 RAM32M, 161 FF
+    6      185 LUT, 6 RAM32M, 254 FF
+    52     1,327 LUT, 0.5 RAMB36, 1,395 FF
+    ====== ===================================
     """
 
     def __init__(self, stages: int) -> None:
-        if not isinstance(stages, int) or not 1 <= WORDS * stages < 1 << max(TAPS):
-            raise ValueError(f"Stages must be an integer from 1 to 4095, not {stages!r}")
+        if not isinstance(stages, int) or not 1 <= stages <= MAX_STAGES:
+            raise ValueError(f"Stages must be an integer from 1 to {MAX_STAGES}, not {stages!r}")
         self._stages = stages
         self._round = WORDS * stages
         self._bits = self._round.bit_length()
@@ -84,34 +96,20 @@ class StageCounters(wiring.Component):
 
     @property
     def lag(self) -> int:
-        """Cycles from a beat until every counter and the total show it."""
+        """Cycles until `total_saturated` shows a beat, at most."""
         return self._round + 3
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         place, fresh = self._sweep(m)
         number = self._number(m, self._prescalers(m, place))
-        asks = self._unless_cleared(m, self.request & (self.index == place), 2, "asks")
-        saturates = self._unless_cleared(m, place[:2] == SATURATED, 2, "saturates")
-
-        m.submodules.memory = memory = Memory(
-            shape=WIDTH,
-            depth=self._round,
-            init=[],
-            attrs={"ram_style": ram_style(WIDTH, self._round)},
-        )
-        read, write = memory.read_port(), memory.write_port()
-        read_place = delayed(m, place, 1, "place")
-        m.d.comb += [
-            read.addr.eq(read_place),
-            read.en.eq(1),
-            write.addr.eq(delayed(m, read_place, 2, "read_place")),
-            write.data.eq(self.data),
-            write.en.eq(1),
-        ]
-        kept = Mux(delayed(m, fresh, 2, "fresh"), 0, read.data)
+        here = self.request & (self.index == place) & ~self.acknowledge
+        asks = self._unless_cleared(m, here, 3, "asks")
+        saturates = self._unless_cleared(m, place[:2] == SATURATED, 3, "saturates")
+        kept, word = self._memory(m, place, fresh)
+        m.d.comb += self.data.eq(word)
         m.d.sync += [
-            self.data.eq(_limited(number + kept)),
+            word.eq(_limited(number + kept)),
             self.acknowledge.eq(asks & ~self.clear),
         ]
         with m.If(saturates):
@@ -119,6 +117,28 @@ class StageCounters(wiring.Component):
         with m.If(self.clear):
             m.d.sync += self.total_saturated.eq(0)
         return m
+
+    def _memory(self, m: Module, place: Signal, fresh: Signal) -> tuple[Signal, Signal]:
+        """The word of ``place``, 3 cycles later, and what it is set to in the next cycle."""
+        m.submodules.memory = memory = Memory(
+            shape=WIDTH,
+            depth=self._round,
+            init=[],
+            attrs={"ram_style": ram_style(WIDTH, self._round)},
+        )
+        read, write = memory.read_port(), memory.write_port()
+        kept = Signal(WIDTH, name="kept", reset_less=True)
+        word = Signal(WIDTH, name="word", reset_less=True)
+        reads = delayed(m, place, 1, "place")
+        m.d.comb += [
+            read.addr.eq(reads),
+            read.en.eq(1),
+            write.addr.eq(delayed(m, reads, 3, "reads")),
+            write.data.eq(word),
+            write.en.eq(1),
+        ]
+        m.d.sync += kept.eq(Mux(delayed(m, fresh, 2, "fresh"), 0, read.data))
+        return kept, word
 
     def _sweep(self, m: Module) -> tuple[Signal, Signal]:
         """The word whose turn it is, and whether its old value counts for nothing.
@@ -134,21 +154,24 @@ class StageCounters(wiring.Component):
             m.d.sync += [place.eq(0), fresh.eq(1)]
         return place, fresh
 
-    def _prescalers(self, m: Module, place: Value) -> Signal:
-        """The state of the prescaler whose turn it is, which begins anew."""
-        states = {}
+    def _prescalers(self, m: Module, place: Value) -> Value:
+        """The state of the prescaler that begins anew, with the event it sees, a cycle later."""
+        turn = Signal(self._bits, name="turn", reset_less=True)
+        seen = Signal(name="seen", reset_less=True)
+        prescalers = []
         for word, event in self._events():
-            states[word] = state = Signal(self._bits, name=f"state_{word}")
+            state = Signal(self._bits, name=f"state_{word}")
+            prescalers.append((word, state, event))
             with m.If(event):
-                m.d.sync += state.eq(Cat(_parity(state), state[:-1]))
+                m.d.sync += state.eq(_next(state))
             with m.If(self.clear | (place == word)):
-                m.d.sync += state.eq(event)
-        turn = Signal(self._bits)
+                m.d.sync += state.eq(0)
+        m.d.sync += [turn.eq(0), seen.eq(0)]
         with m.Switch(place):
-            for word, state in states.items():
+            for word, state, event in prescalers:
                 with m.Case(word):
-                    m.d.comb += turn.eq(state)
-        return turn
+                    m.d.sync += [turn.eq(state), seen.eq(event)]
+        return Mux(seen, _next(turn), turn)
 
     def _events(self) -> Iterator[tuple[int, Value]]:
         for stage in range(self._stages):
@@ -158,7 +181,7 @@ class StageCounters(wiring.Component):
             yield WORDS * stage + SATURATED, self.saturated[stage]
 
     def _number(self, m: Module, state: Value) -> Value:
-        """What a prescaler's ``state`` stands for, 2 cycles later."""
+        """What ``state`` stands for, 2 cycles later."""
         m.submodules.numbers = numbers = Rom(_numbers(self._bits), self._bits, "lut", 2)
         m.d.comb += numbers.addr.eq(state)
         return numbers.data
@@ -177,9 +200,9 @@ def _limited(total: Value) -> Value:
     return Mux(total[WIDTH], (1 << WIDTH) - 1, total[:WIDTH])
 
 
-def _parity(state: Value) -> Value:
-    """1 where an even number of taps is set: all zeros are a state, all ones are not."""
-    return ~Cat(state[tap - 1] for tap in TAPS[len(state)]).xor()
+def _next(state: Value) -> Value:
+    """All zeros are a state, all ones are not: a 1 enters where an even number of taps is set."""
+    return Cat(~Cat(state[tap - 1] for tap in TAPS[len(state)]).xor(), state[:-1])
 
 
 def _numbers(bits: int) -> list[int]:
