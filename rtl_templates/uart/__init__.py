@@ -1,0 +1,1 @@
+"""A stream core on a serial line: bytes, packets, frames."""

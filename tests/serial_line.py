@@ -1,0 +1,104 @@
+"""A `UartSystem` in Amaranth's simulator behind a port that looks like pyserial's."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.sim import Simulator
+
+DIVISOR = 8
+TIMEOUT = 200
+"""Cycles of silence; two bytes and a half."""
+
+CYCLE = 1e-6
+FRAMING_ERROR = 0x100
+"""Added to a byte: sent without its stop bit."""
+
+Bytes = list[int]
+
+
+class SimulatedPort:
+    """The host's end of a serial line to ``system``.
+
+    Parameters
+    ----------
+    system : with ``rx`` and ``tx``, `DIVISOR` cycles a bit.
+    silence : seconds that are `TIMEOUT` cycles: the simulated clock is as slow as that.
+    to_board, to_host : what becomes of bytes on their way; they may be changed, lost, added.
+
+    Attributes
+    ----------
+    unread : bytes that arrived.
+    """
+
+    def __init__(
+        self,
+        system: wiring.Component,
+        silence: float,
+        to_board: Callable[[Bytes], Bytes] = list,
+        to_host: Callable[[Bytes], Bytes] = list,
+    ) -> None:
+        self.timeout: float | None = None
+        self.unread: deque[int] = deque()
+        self._system = system
+        self._to_board, self._to_host = to_board, to_host
+        self._to_send: deque[int] = deque()
+        self._cycles_a_second = TIMEOUT / silence
+        self._now = 0
+        m = Module()
+        m.submodules.system = system
+        self._simulator = Simulator(m)
+        self._simulator.add_clock(CYCLE)
+        self._simulator.add_testbench(self._send, background=True)
+        self._simulator.add_testbench(self._receive, background=True)
+
+    def write(self, data: bytes) -> int:
+        """Queues ``data``; it goes out while the host reads."""
+        self.send(self._to_board(list(data)))
+        return len(data)
+
+    def send(self, raw: Iterable[int]) -> None:
+        """Queues bytes as they shall be on the line, some with `FRAMING_ERROR`."""
+        self._to_send.extend(raw)
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes; fewer if ``timeout`` seconds pass."""
+        assert self.timeout is not None
+        end = self._now + int(self.timeout * self._cycles_a_second)
+        while len(self.unread) < size and self._now < end:
+            if self._to_send:
+                # As long as bytes leave the host, its patience has not begun.
+                end += DIVISOR
+            self.run(DIVISOR)
+        return bytes(self.unread.popleft() for _ in range(min(size, len(self.unread))))
+
+    def run(self, cycles: int) -> None:
+        """Lets time pass."""
+        self._now += cycles
+        self._simulator.run_until(self._now * CYCLE)
+
+    async def _send(self, ctx: Any) -> None:
+        while True:
+            if not self._to_send:
+                await ctx.delay(DIVISOR * CYCLE)
+                continue
+            byte = self._to_send.popleft()
+            stop = 0 if byte & FRAMING_ERROR else 1
+            for bit in (0, *(byte >> place & 1 for place in range(8)), stop):
+                ctx.set(self._system.rx, bit)
+                await ctx.delay(DIVISOR * CYCLE)
+            ctx.set(self._system.rx, 1)
+
+    async def _receive(self, ctx: Any) -> None:
+        while True:
+            await ctx.negedge(self._system.tx)
+            await ctx.delay(DIVISOR * CYCLE / 2)
+            byte = 0
+            for place in range(8):
+                await ctx.delay(DIVISOR * CYCLE)
+                byte |= ctx.get(self._system.tx) << place
+            await ctx.delay(DIVISOR * CYCLE)
+            assert ctx.get(self._system.tx), "the board must send stop bits"
+            self.unread.extend(self._to_host([byte]))
