@@ -242,6 +242,8 @@ def quick(name, **options):
         ("addernet_resnet20", {}, {}),
         ("shiftaddnet_resnet20", {}, {"system": "shiftaddnet"}),
         ("shiftresnet20_e1", {"classes": 100}, {"classes": 100}),
+        ("shiftresnet20_sc2_e3", {}, {}),
+        ("shiftresnet20_paper_e6", {}, {"system": "shiftresnet"}),
         ("deepshift_resnet20", {"weight_bits": 4}, {"bits": 4}),
         ("deepshift_resnet20", {"method": "ps", "shortcut": "projection"}, {}),
     ],
