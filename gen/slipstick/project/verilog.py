@@ -28,17 +28,19 @@ def write_verilog(
     rtl.mkdir()
     core = _copy(build / "rtl", rtl, manifest)
     tops = {
-        "zynq": ("zynq_top", ZynqTop(REGISTER_BASE, separate_clocks, led)),
-        "ip": ("slipstick_ip", SystemIp(separate_clocks)),
-        "axis": (
-            "slipstick_axis",
-            AxisIp(manifest.top, manifest.input.payload_width, manifest.output.payload_width),
+        "zynq_top": ZynqTop(REGISTER_BASE, separate_clocks, led),
+        "slipstick_ip": SystemIp(separate_clocks),
+        "slipstick_axis": AxisIp(
+            manifest.top, manifest.input.payload_width, manifest.output.payload_width
         ),
     }
-    written = {"system": system_verilog(manifest, rtl, separate_clocks=separate_clocks)}
-    for use, (name, top) in tops.items():
-        text, _ = to_rtlil(top, name)
-        written[use] = to_verilog(text, rtl)
+    around = to_verilog("".join(to_rtlil(top, name)[0] for name, top in tops.items()), rtl)
+    written = {
+        "system": system_verilog(manifest, rtl, separate_clocks=separate_clocks),
+        "zynq": [path for path in around if path.stem.startswith("zynq_top")],
+        "ip": [path for path in around if path.stem == "slipstick_ip"],
+        "axis": [path for path in around if path.stem == "slipstick_axis"],
+    }
     ours = {path for paths in written.values() for path in paths}
     clash = sorted(path.stem for path in ours.intersection(core))
     if clash:

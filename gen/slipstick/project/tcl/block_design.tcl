@@ -77,7 +77,7 @@ assign_bd_address
 validate_bd_design
 save_bd_design
 
-add_files -norecurse [make_wrapper -files [get_files system.bd] -top]
+add_files -norecurse [list [make_wrapper -files [get_files system.bd] -top]]
 if {$separate_clocks} {
     add_files -fileset constrs_1 -norecurse [placed block_design.xdc]
 }

@@ -33,11 +33,9 @@ proc package_core {top display files buses clocks interrupts} {
     file mkdir $root
     create_project -force packaging [file join $output packaging $top] -part $part
     add_files -norecurse [placed $files]
-    foreach path [placed $files] {
-        if {[file tail $path] ne "$top.v"} {
-            set_property file_type SystemVerilog [get_files $path]
-        }
-    }
+    # By patterns: a path may hold characters that mean something in one.
+    set_property file_type SystemVerilog [get_files *.v]
+    set_property file_type Verilog [get_files */$top.v]
     set_property top $top [current_fileset]
     update_compile_order -fileset sources_1
 
