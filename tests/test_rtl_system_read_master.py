@@ -135,9 +135,9 @@ def test_a_784_byte_frame_is_seven_bursts():
 def test_one_word_a_cycle(size, latency):
     bench = Bench(size, [at * size * 3 for at in range(12)]).run(memory={"latency": latency})
     words = len(bench.expected)
-    # The first address passes in cycle 0, its burst is asked for in cycle 2.
-    assert bench.memory.burst_cycles[0] == 2
-    assert bench.memory.cycles == list(range(2 + latency, 2 + latency + words))
+    # The first address passes in cycle 0, its burst is asked for in cycle 3.
+    assert bench.memory.burst_cycles[0] == 3
+    assert bench.memory.cycles == list(range(3 + latency, 3 + latency + words))
     assert bench.sink.cycles == [cycle + 2 for cycle in bench.memory.cycles]
 
 
@@ -148,8 +148,8 @@ def test_several_bursts_are_outstanding_and_no_more_than_fit():
         await simulation.cycles(ctx, 60)
 
     bench.run(body, memory={"latency": 50})
-    assert bench.memory.burst_cycles == [2, 3, 4, 5]
-    assert len(bench.memory.cycles) == 60 - 52
+    assert bench.memory.burst_cycles == [3, 4, 5, 6]
+    assert len(bench.memory.cycles) == 60 - 53
 
 
 def test_nothing_more_is_asked_for_than_the_fifo_holds():

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from slipstick.rtl_templates.system.axi import ADDRESS_BITS, BURST_WORDS, WORD_BYTES
+from slipstick.rtl_templates.system.axi import ADDRESS_BITS, BOUNDARY, BURST_WORDS, WORD_BYTES
 from slipstick.rtl_templates.system.words import OFFSET_BITS, bursts
+
+BOUNDARY_BITS = BOUNDARY.bit_length() - 1
+"""Bits of a word's place between two boundaries."""
 
 BURSTS = stream.Signature(
     data.StructLayout(
@@ -29,7 +32,7 @@ class BurstPlanner(wiring.Component):
     i : byte address of each frame.
     o : its bursts.
 
-    Latency: 1 cycle; one burst a cycle.
+    Latency: 2 cycles; one burst a cycle.
     """
 
     def __init__(self, frame_bytes: int) -> None:
@@ -60,22 +63,33 @@ class BurstPlanner(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        word = Signal(ADDRESS_BITS - OFFSET_BITS, reset_less=True)
+        block = Signal(ADDRESS_BITS - BOUNDARY_BITS, reset_less=True)
+        place = Signal(BOUNDARY_BITS - OFFSET_BITS, reset_less=True)
+        to_boundary = Signal(range(BURST_WORDS + 1), reset_less=True)
         left = Signal(range(self.words + 2))
-        to_boundary, last, moved = Signal(range(BURST_WORDS + 1)), Signal(), Signal()
-        length = self.o.payload.length
+        some, last, free = Signal(), Signal(), Signal()
         m.d.comb += [
-            to_boundary.eq(BURST_WORDS - word[: BURST_WORDS.bit_length() - 1]),
+            some.eq(left != 0),
             last.eq(left <= to_boundary),
-            self.o.payload.word.eq(word),
-            length.eq(Mux(last, left, to_boundary)),
-            self.o.valid.eq(left != 0),
-            moved.eq(self.o.valid & self.o.ready),
-            self.i.ready.eq(~self.o.valid | (moved & last)),
+            free.eq(~self.o.valid | self.o.ready),
+            self.i.ready.eq(~some | (free & last)),
         ]
-        with m.If(moved):
-            m.d.sync += [word.eq(word + length), left.eq(left - length)]
+        with m.If(free):
+            m.d.sync += [
+                self.o.valid.eq(some),
+                self.o.payload.word.eq(Cat(place, block)),
+                self.o.payload.length.eq(Mux(last, left, to_boundary)),
+                block.eq(block + 1),
+                place.eq(0),
+                to_boundary.eq(BURST_WORDS),
+                left.eq(Mux(last, 0, left - to_boundary)),
+            ]
         with m.If(self.i.valid & self.i.ready):
-            more = self.i.payload[:OFFSET_BITS] > self.last_offset
-            m.d.sync += [word.eq(self.i.payload[OFFSET_BITS:]), left.eq(self.words + more)]
+            address = self.i.payload
+            more = address[:OFFSET_BITS] > self.last_offset
+            m.d.sync += [
+                Cat(place, block).eq(address[OFFSET_BITS:]),
+                to_boundary.eq(BURST_WORDS - address[OFFSET_BITS:BOUNDARY_BITS]),
+                left.eq(self.words + more),
+            ]
         return m
