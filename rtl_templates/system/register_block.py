@@ -1,8 +1,9 @@
 """The registers on an AXI4-Lite bus."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -42,7 +43,7 @@ class RegisterBlock(wiring.Component):
     FLAG : output, its state; and an input ``..._set``, which wins over a clear.
 
     Latency: a read is answered 2 cycles after its address was taken, a write 2 cycles after
-    the later of its address and data. Cost of 6 stages, with what never changes tied: 438 LUT,
+    the later of its address and data. Cost of 6 stages, with what never changes tied: 455 LUT,
     379 FF.
     """
 
@@ -151,26 +152,29 @@ class RegisterBlock(wiring.Component):
                 m.d.comb += here.eq(writes & (address == register.offset))
                 with m.If(here):
                     m.d.sync += bus.bresp.eq(axi.OKAY)
-                taken = Cat((here & strobe).replicate(8) for strobe in strobes)
-                self._write(m, register, taken, data)
+                self._write(m, register, Mux(here, strobes, 0), data)
 
-    def _write(self, m: Module, register: Register, taken: Value, data: Value) -> None:
-        """What the bits ``taken`` of ``data`` do to ``register`` in a cycle."""
+    def _write(self, m: Module, register: Register, strobes: Value, data: Value) -> None:
+        """What the bytes ``strobes`` of ``data`` do to ``register`` in a cycle."""
+        strobed = data & Cat(strobe.replicate(8) for strobe in strobes)
         for field in register.fields:
-            bits = slice(field.lsb, field.msb + 1)
-            ones = taken[bits] & data[bits]
-            port = register.port(field)
-            signal = getattr(self, port, None)
+            port, ones = register.port(field), strobed[field.lsb : field.msb + 1]
             match field.kind:
                 case FieldKind.SETTING:
-                    for place, take, bit in zip(signal, taken[bits], data[bits], strict=True):
-                        with m.If(take):
-                            m.d.sync += place.eq(bit)
+                    self._set(m, getattr(self, port), field.lsb, strobes, data)
                 case FieldKind.COMMAND:
-                    m.d.sync += signal.eq(ones)
+                    m.d.sync += getattr(self, port).eq(ones)
                 case FieldKind.FLAG:
+                    flag, sets = getattr(self, port), getattr(self, f"{port}_set")
                     cleared = ones | self.clear_flags.replicate(field.width)
-                    m.d.sync += signal.eq(signal & ~cleared | getattr(self, f"{port}_set"))
+                    m.d.sync += flag.eq(flag & ~cleared | sets)
+
+    def _set(self, m: Module, setting: Value, lsb: int, strobes: Value, data: Value) -> None:
+        """Writes the strobed bytes of ``setting``, whose bits begin at ``lsb`` of ``data``."""
+        ends = [*range(lsb - lsb % 8 + 8, lsb + len(setting), 8), lsb + len(setting)]
+        for low, high in pairwise([lsb, *ends]):
+            with m.If(strobes[low // 8]):
+                m.d.sync += setting[low - lsb : high - lsb].eq(data[low:high])
 
 
 def _members(port: str, field: RegisterField) -> Iterator[tuple[str, wiring.Member]]:
