@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import unicorn
 from unicorn import arm_const as arm
 
-from slipstick.registers import register_map
-
 DDR, DDR_BYTES = 0x0010_0000, 0x0200_0000
 CORE, CORE_BYTES = 0x43C0_0000, 0x1_0000
 PRIVATE, PRIVATE_BYTES = 0xF8F0_0000, 0x3000
@@ -70,78 +68,6 @@ class Elf:
             for program in self._programs
             if program[0] == 1
         ]
-
-
-class Core:
-    """The system core's registers; a batch takes a few looks at the registers or at the time.
-
-    Parameters
-    ----------
-    compute : bytes of a frame to bytes of a result.
-    """
-
-    def __init__(self, model, compute):
-        self.map = register_map(len(model.stages))
-        self.model, self.compute = model, compute
-        self.memory = None
-        self.left = 0
-        self.errors = 0
-        self.interrupts = True
-        self.values = {
-            register.offset: sum(field.reset << field.lsb for field in register.fields)
-            for register in self.map.registers
-        }
-        geometry = len(model.stages) | model.frame.element << 16 | model.result.element << 20
-        self["GEOMETRY"] = geometry
-        self["FRAME_BYTES"], self["RESULT_BYTES"] = model.frame.bytes, model.result.bytes
-        for n, word in enumerate(model.hash_words):
-            self[f"HASH[{n}]"] = word
-
-    def __getitem__(self, name):
-        return self.values[self.map[name].offset]
-
-    def __setitem__(self, name, value):
-        self.values[self.map[name].offset] = value
-
-    @property
-    def interrupt(self):
-        return self.interrupts and bool(self["IRQ_STATUS"] & self["IRQ_ENABLE"])
-
-    def read32(self, offset):
-        self.tick()
-        return self.values[offset]
-
-    def write32(self, offset, value):
-        self.tick()
-        name = next(r.name for r in self.map.registers if r.offset == offset)
-        if name == "CONTROL":
-            self._command(value)
-        elif name in ("ERRORS", "IRQ_STATUS"):
-            self[name] &= ~value
-        else:
-            self[name] = value
-
-    def _command(self, value):
-        if value & 1:
-            self.left, self["STATUS"] = 10, 1
-        if value & 2:
-            self.left = self["STATUS"] = self["ERRORS"] = self["IRQ_STATUS"] = 0
-
-    def tick(self):
-        if self.left:
-            self.left -= 1
-            if not self.left:
-                self._end()
-
-    def _end(self):
-        self["STATUS"] = 6 if self.errors else 2
-        self["ERRORS"], self["IRQ_STATUS"] = self.errors, 2 if self.errors else 1
-        self["CYCLES_LOW"], self["CYCLES_HIGH"] = 1234, 5
-        for n in range(0 if self.errors else self["FRAMES"]):
-            source = self["SOURCE"] + n * self["SOURCE_STRIDE"]
-            target = self["DESTINATION"] + n * self["DESTINATION_STRIDE"]
-            frame = self.memory.read(source, self.model.frame.bytes)
-            self.memory.write(target, self.compute(frame))
 
 
 class Machine:

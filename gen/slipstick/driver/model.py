@@ -7,34 +7,12 @@ import jinja2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from slipstick.build_folder import StreamRecord
-from slipstick.driver.memory import frame_bytes, result_bytes
+from slipstick.driver.grid import Grid, to_bytes
 from slipstick.errors import SlipstickError
 from slipstick.files import write_whole
 
 FILES = ("slipstick_model.h", "slipstick_model.c")
 JSON = "slipstick_model.json"
-
-
-class Grid(BaseModel):
-    """The frames, or the results: ``(C, H, W)`` integers ``v`` that stand for ``v * 2**-frac``.
-
-    ``element`` is the bytes of one of them in memory, ``bytes`` those of all.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    shape: tuple[int, int, int]
-    width: int
-    signed: bool
-    frac: int
-    element: int
-    bytes: int
-
-    @property
-    def container(self) -> str:
-        """The elements' type as numpy calls it."""
-        return f"<{'i' if self.signed else 'u'}{self.element}"
 
 
 class Model(BaseModel):
@@ -87,6 +65,7 @@ def model_of(folder: Path) -> Model:
     images, _ = read_frames(folder, graph)
     frame = images[:1].astype(np.int64)
     result = run(graph, torch.from_numpy(frame))[graph.output].numpy()
+    frame_grid, result_grid = Grid.of(manifest.input), Grid.of(manifest.output)
     last = graph[graph.output]
     ends_in_class = isinstance(last, Argmax) and manifest.output.shape == (1, 1, 1)
     scores = graph.tensors[last.inputs[0] if ends_in_class else last.name]
@@ -94,16 +73,16 @@ def model_of(folder: Path) -> Model:
     return Model(
         name=manifest.top,
         hash=manifest.graph_hash.hex(),
-        frame=_grid(manifest.input),
-        result=_grid(manifest.output),
+        frame=frame_grid,
+        result=result_grid,
         order=None if order == tuple(range(len(order))) else order,
         classes=scores.shape[0] if scores.shape[1:] == (1, 1) else 0,
         ends_in_class=ends_in_class,
         interval=manifest.cycles_per_frame,
         clock_hz=round(manifest.board.clock_mhz * 1e6),
         stages=tuple(stage.instance for stage in manifest.stages),
-        selftest_frame=frame_bytes(manifest, frame).hex(),
-        selftest_result=result_bytes(manifest, result).hex(),
+        selftest_frame=to_bytes(frame_grid, frame).hex(),
+        selftest_result=to_bytes(result_grid, result, order).hex(),
     )
 
 
@@ -132,17 +111,6 @@ def read_model(path: Path) -> Model:
             f"is no model of a driver ({str(error).splitlines()[0]})",
             f"give a {JSON} that slipstick wrote",
         ) from error
-
-
-def _grid(stream: StreamRecord) -> Grid:
-    return Grid(
-        shape=stream.shape,
-        width=stream.width,
-        signed=stream.signed,
-        frac=stream.frac,
-        element=stream.element_bytes,
-        bytes=stream.frame_bytes,
-    )
 
 
 def _render(name: str, model: Model) -> str:
