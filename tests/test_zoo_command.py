@@ -53,6 +53,16 @@ def test_build_writes_a_model_that_inspect_reads(cli, tmp_path):
     assert torch.equal(load_program(path).module()(images), network(images))
 
 
+def test_build_takes_the_options_of_a_network(cli, tmp_path):
+    path = tmp_path / "model.pt2"
+    settings = ["--set", "expansion=2", "--set", "sc2=true", "--set", "order=contiguous"]
+    done = cli("zoo", "build", "shiftresnet20_e1", "-o", path, *settings, "--json")
+    expected = build("shiftresnet20_e1", expansion=2, sc2=True, order="contiguous")
+    count = sum(value.numel() for value in expected.parameters())
+    assert json.loads(done.out)["parameters"] == count
+    assert count > 34_906
+
+
 def test_build_refuses_an_existing_file(cli, tmp_path):
     path = tmp_path / "model.pt2"
     path.write_text("mine")
@@ -67,6 +77,12 @@ def test_build_refuses_an_existing_file(cli, tmp_path):
         (["build", "addernet_resnet21", "-o", "m.pt2"], "addernet_resnet20"),
         (["build", "addernet_lenet5", "-o", "none/m.pt2"], "folder"),
         (["show", "addernet_lenet5", "--classes", 0], "Command line"),
+        (["build", "shiftresnet20_e1", "-o", "m.pt2", "--set", "sc3=1"], "no such option"),
+        (["build", "shiftresnet20_e1", "-o", "m.pt2", "--set", "classes=3"], "no such option"),
+        (["build", "shiftresnet20_e1", "-o", "m.pt2", "--set", "sc2"], "has no '='"),
+        (["build", "shiftresnet20_e1", "-o", "m.pt2", "--set", "sc2=NaN"], "true or false"),
+        (["build", "shiftresnet20_e1", "-o", "m.pt2", "--set", "expansion=1e999"], "cannot be"),
+        (["build", "shiftresnet20_e1", "-o", "m.pt2", "--set", "expansion=-3"], "cannot be"),
         (["show"], "Command line"),
         (["frobnicate"], "Command line"),
     ],

@@ -1,5 +1,6 @@
 """The commands ``zoo``: the networks of the papers."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from slipstick.cli_output import present, task, warnings_shown
+from slipstick.errors import SlipstickError
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As slipstick zoo lists it.")]
 Classes = Annotated[
@@ -46,6 +48,12 @@ def build(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL", help=".pt2 to write.")],
     classes: Classes = None,
     seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="OPTION=VALUE", help="An option of the network, as show lists them."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Export a network, untrained."""
@@ -53,7 +61,7 @@ def build(
 
     from slipstick.importers import check_output, write_program
     from slipstick.zoo import build as build_network
-    from slipstick.zoo import find
+    from slipstick.zoo import check_options, find
     from slipstick.zoo.summary import parameters
 
     with warnings_shown() as warned, task(f"Building {name}"):
@@ -61,7 +69,10 @@ def build(
         check_output(output)
         classes = network.classes if classes is None else classes
         torch.manual_seed(seed)
-        module = build_network(name, classes=classes)
+        chosen = _options(settings or [])
+        # Before the call: an option must not pass for one of our own arguments.
+        check_options(network, chosen)
+        module = build_network(name, classes=classes, **chosen)
         write_program(module, network.input_shape, output)
     result = {
         "name": name,
@@ -73,6 +84,22 @@ def build(
         "warnings": warned,
     }
     present(result, _built, as_json)
+
+
+def _options(settings: list[str]) -> dict[str, Any]:
+    """Options by name; values are JSON where they can be, else text."""
+    options: dict[str, Any] = {}
+    for setting in settings:
+        option, is_one, text = setting.partition("=")
+        if not is_one:
+            raise SlipstickError(
+                f"Option --set {setting}", "has no '='", "write --set OPTION=VALUE"
+            )
+        try:
+            options[option] = json.loads(text)
+        except (ValueError, RecursionError):
+            options[option] = text
+    return options
 
 
 def _listed(result: Mapping[str, Any]) -> RenderableType:

@@ -6,7 +6,7 @@ unit energies, and `slipstick.zoo.comparison` puts published ratios beside the r
 
 from slipstick.zoo.counts import Counts, LayerCount, Work, count
 from slipstick.zoo.network import SYSTEMS, Network, Published
-from slipstick.zoo.registry import NETWORKS, build, find
+from slipstick.zoo.registry import NETWORKS, build, check_options, find
 
 __all__ = [
     "NETWORKS",
@@ -17,6 +17,7 @@ __all__ = [
     "Published",
     "Work",
     "build",
+    "check_options",
     "count",
     "find",
 ]

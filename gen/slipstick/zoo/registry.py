@@ -56,6 +56,23 @@ def find(name: str) -> Network:
     )
 
 
+def check_options(network: Network, options: Mapping[str, Any]) -> None:
+    """Raises `SlipstickError` for an option that ``network`` has not, or of another type."""
+    for option, value in options.items():
+        if option not in network.options:
+            known = ", ".join(network.options) or "none"
+            raise SlipstickError(
+                f"Option '{option}'",
+                f"network '{network.name}' has no such option",
+                f"options: {known}",
+            )
+        default = network.options[option]
+        # Where the default is None, only the builder knows what may stand there.
+        if isinstance(default, bool | str) and not isinstance(value, type(default)):
+            kind = "true or false" if isinstance(default, bool) else "a word"
+            raise SlipstickError(f"Option '{option}'", f"is {value!r}", f"give {kind}")
+
+
 def build(
     name: str, *, classes: int = 10, input_channels: int | None = None, **options: Any
 ) -> nn.Module:
@@ -75,15 +92,11 @@ def build(
     for what, value in (("Classes", classes), ("Input channels", channels)):
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise SlipstickError(f"{what} of '{name}'", f"is {value!r}", "give a number above 0")
-    for option in options:
-        if option not in network.options:
-            known = ", ".join(network.options) or "none"
-            raise SlipstickError(
-                f"Option '{option}'", f"network '{name}' has no such option", f"options: {known}"
-            )
+    check_options(network, options)
     try:
         return network.builder(classes, channels, **options)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, MemoryError, RuntimeError) as error:
+        # torch refuses sizes by a RuntimeError.
         raise SlipstickError(
             f"Network '{name}'", f"cannot be built so ({error})", "give another value"
         ) from error
