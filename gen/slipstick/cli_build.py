@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from slipstick.boards import Board, Series7Board
+from slipstick.boards import Board, Ecp5Board, Series7Board
 from slipstick.cli_output import Task, present, task
 
 CHECK_FAILED = 1
@@ -76,8 +76,17 @@ def _(board: Series7Board, folder: Path, output: Path | None, progress: Task) ->
     return {**result, "vivado": vivado, **run_vivado(vivado, project).to_json()}
 
 
+@_build.register
+def _(board: Ecp5Board, folder: Path, output: Path | None, progress: Task) -> dict[str, Any]:
+    from slipstick.ecp5 import build_ecp5
+
+    return build_ecp5(folder, board, output, progress.share).to_json()
+
+
 def _built(result: Mapping[str, Any]) -> RenderableType:
     """What was made, and what is left to do."""
+    if "routed_mhz" in result:
+        return _routed(result)
     lines = {"board": f"{result['board']}, {result['part']}", "project": result["project"]}
     if result["vivado"] is None:
         lines["bitstream"] = "none: Vivado is not on the path; where it is, run"
@@ -91,6 +100,24 @@ def _built(result: Mapping[str, Any]) -> RenderableType:
         "bitstream": result["bitstream"] or "none: see what is wrong in vivado.log",
     }
     return _facts(lines)
+
+
+def _routed(result: Mapping[str, Any]) -> RenderableType:
+    """What nextpnr made."""
+    used, available = result["used"], result["available"]
+    times = ", ".join(f"{tool} {seconds:.0f} s" for tool, seconds in result["seconds"].items())
+    missed = "none: the clock is missed; choose a slower one in the board's file, or fewer lanes"
+    return _facts(
+        {
+            "board": f"{result['board']}, {result['part']}",
+            "project": result["project"],
+            "used": ", ".join(f"{used[name]:,} of {available[name]:,} {name}" for name in used),
+            "clock": f"{result['routed_mhz']:g} MHz routed, {result['clock_mhz']:g} MHz asked for",
+            "serial port": f"{result['baud']:,} baud",
+            "time": times,
+            "bitstream": result["bitstream"] or missed,
+        }
+    )
 
 
 def _listed(result: Mapping[str, Any]) -> RenderableType:

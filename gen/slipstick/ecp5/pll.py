@@ -1,5 +1,6 @@
 """The ECP5's clock generator."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -35,38 +36,45 @@ def find_pll(oscillator_mhz: float, clock_mhz: float) -> Pll | None:
     source, wanted = Fraction(str(oscillator_mhz)), Fraction(str(clock_mhz))
     if source == wanted:
         return None
-    makes = _clocks(source)
-    if wanted not in makes:
-        near = sorted(makes, key=lambda clock: abs(clock - wanted))[:2]
-        shown = " or ".join(f"{float(clock):g}" for clock in sorted(near))
+    near = _clocks(source, wanted)
+    if wanted not in near:
+        shown = " or ".join(f"{float(clock):g}" for clock in _neighbours(near, wanted))
         raise SlipstickError(
             f"Clock of {clock_mhz:g} MHz",
             f"cannot be made from an oscillator of {oscillator_mhz:g} MHz",
             f"choose {shown} MHz in the board's file" if near else "use the oscillator's clock",
         )
-    return makes[wanted]
+    return near[wanted]
 
 
-def _clocks(source: Fraction) -> dict[Fraction, Pll]:
-    """Every clock that can be made, with the highest clock at the comparison."""
+def _clocks(source: Fraction, wanted: Fraction) -> dict[Fraction, Pll]:
+    """Clocks around ``wanted`` that can be made, with the highest clock at the comparison."""
     makes: dict[Fraction, Pll] = {}
-    for input_divider in DIVIDERS:
+    for input_divider in DIVIDERS if _within(source, INPUT_MHZ) else ():
         phase = source / input_divider
-        if not _within(source, INPUT_MHZ) or not _within(phase, PHASE_MHZ):
-            continue
-        for feedback_divider in DIVIDERS:
+        lower = wanted // phase
+        for feedback_divider in (lower, lower + 1):
             clock = phase * feedback_divider
-            output_divider = _output_divider(clock)
-            if _within(clock, OUTPUT_MHZ) and output_divider:
-                makes.setdefault(clock, Pll(input_divider, feedback_divider, output_divider))
+            fits = _within(phase, PHASE_MHZ) and _within(clock, OUTPUT_MHZ)
+            if fits and feedback_divider in DIVIDERS:
+                pll = Pll(input_divider, feedback_divider, _output_divider(clock))
+                makes.setdefault(clock, pll)
     return makes
 
 
-def _output_divider(clock: Fraction) -> int | None:
+def _output_divider(clock: Fraction) -> int:
     """The one that lets the oscillator run nearest to the middle of its range."""
-    fits = [divider for divider in DIVIDERS if _within(clock * divider, VCO_MHZ)]
     middle = Fraction(sum(VCO_MHZ), 2)
-    return min(fits, key=lambda divider: abs(clock * divider - middle), default=None)
+    lower = min(max(1, middle // clock), DIVIDERS[-2])
+    fits = [divider for divider in (lower, lower + 1) if _within(clock * divider, VCO_MHZ)]
+    return min(fits, key=lambda divider: abs(clock * divider - middle))
+
+
+def _neighbours(clocks: Iterable[Fraction], wanted: Fraction) -> list[Fraction]:
+    """The nearest clock below, and the nearest above."""
+    below = [clock for clock in clocks if clock < wanted]
+    above = [clock for clock in clocks if clock > wanted]
+    return [*([max(below)] if below else []), *([min(above)] if above else [])]
 
 
 def _within(value: Fraction, bounds: tuple[Fraction | int, Fraction | int]) -> bool:
