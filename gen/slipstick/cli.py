@@ -155,6 +155,9 @@ def simulate(
     system: Annotated[
         bool, typer.Option("--system", help="The C driver, memory and buses around it, too.")
     ] = False,
+    arm: Annotated[
+        bool, typer.Option("--arm", help="With --system: the ARM program, on an emulator.")
+    ] = False,
     simulator: Annotated[Simulator, typer.Option(help="Without --fast.")] = "verilator",
     waves: Annotated[Path | None, typer.Option(help="Write a waveform (.vcd) here.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random idle and back-pressure.")] = 0,
@@ -166,7 +169,9 @@ def simulate(
     if system:
         given = {"--fast": fast, "--simulator": simulator != "verilator", "--waves": bool(waves)}
         _refuse_beside_system(given)
-        return _simulate_system(folder, images, frames, seed, as_json)
+        return _simulate_system(folder, images, frames, seed, arm, as_json)
+    if arm:
+        raise SlipstickError("Option --arm", "is for the whole system", "add --system")
     with task(f"Simulating {folder}") as progress:
         result = simulate_folder(
             folder,
@@ -191,13 +196,13 @@ def _refuse_beside_system(options: dict[str, bool]) -> None:
 
 
 def _simulate_system(
-    folder: Path, images: Path | None, frames: int | None, seed: int, as_json: bool
+    folder: Path, images: Path | None, frames: int | None, seed: int, arm: bool, as_json: bool
 ) -> int:
     from slipstick.sim.system.run import simulate_system
 
     with task(f"Simulating the system of {folder}") as progress:
         result = simulate_system(
-            folder, images=images, frames=frames, seed=seed, progress=progress.count
+            folder, images=images, frames=frames, seed=seed, arm=arm, progress=progress.count
         )
     present(result.to_json(), cli_tables.system_simulated, as_json)
     return 0 if result.ok else CHECK_FAILED

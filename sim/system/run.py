@@ -2,8 +2,10 @@
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,13 +18,15 @@ from slipstick.sim.golden import frames_at_once
 from slipstick.sim.result import Mismatch
 from slipstick.sim.run import Progress
 from slipstick.sim.summary import accuracy_of
+from slipstick.sim.system.board import Board, compile_program
+from slipstick.sim.system.device import Profile
 from slipstick.sim.system.hosted import Counters, Host, HostedRun
 from slipstick.sim.system.library import system_files, system_library
 from slipstick.sim.system.program import compile_driver
 from slipstick.sim.system.result import SystemResult, write_result
 
 WORD_BYTES = 8
-FRAMES = 20
+FRAMES, ARM_FRAMES = 20, 4
 """Of a build folder's own that are run when nobody says how many."""
 BATCH_CYCLES = 400_000
 """Of a batch: its end is when progress is seen."""
@@ -37,6 +41,7 @@ def simulate_system(
     images: Path | str | None = None,
     frames: int | None = None,
     seed: int = 0,
+    arm: bool = False,
     progress: Progress | None = None,
 ) -> SystemResult:
     """Runs the C driver on the simulated system in ``folder`` and compares every result.
@@ -50,6 +55,8 @@ def simulate_system(
         default the frames that the build folder holds.
     frames : only the first so many; by default all ``images``, or a few of the folder's own.
     seed : of the delays and of what registers hold before reset.
+    arm : run the bare-metal program on an emulated Cortex-A9 in place of the driver compiled for
+        this machine.
     progress : is told how far it is.
 
     Raises `SlipstickError` if something is missing or does not fit. A wrong result is a result,
@@ -57,18 +64,22 @@ def simulate_system(
     """
     folder = Path(folder)
     manifest, graph = read_build(folder)
-    if images is None and frames is None:
-        frames = FRAMES
+    if frames is None and (arm or images is None):
+        frames = ARM_FRAMES if arm else FRAMES
     chosen = load_frames(folder, graph, None if images is None else Path(images), frames)
     report = progress or (lambda done, total, part: None)
     report(0, len(chosen), "compiling")
     with tempfile.TemporaryDirectory(prefix="slipstick-") as name:
         work = Path(name)
         library = system_library(folder, system_files(folder, manifest))
-        host = Host(compile_driver(folder, library, work), manifest, work)
+        driver: Driver
+        if arm:
+            driver = Board(compile_program(folder, work), library, manifest)
+        else:
+            driver = Host(compile_driver(folder, library, work), manifest, work)
         start = time.monotonic()
         batch = min(max(BATCH_CYCLES // manifest.cycles_per_frame, 1), MOST_BATCH, len(chosen))
-        done = host.run(
+        done = driver.run(
             chosen.images,
             batch,
             seed,
@@ -77,10 +88,25 @@ def simulate_system(
         )
         seconds = time.monotonic() - start
         report(len(chosen), len(chosen), "measuring")
-        measured = None if done.error else _measure(host, chosen.images, seed)
-    result = _summarise(manifest, graph, chosen, done, measured, seconds)
+        measured = None if done.error else _measure(driver, manifest, chosen.images, seed)
+    processor = "an emulated Cortex-A9" if arm else "this machine"
+    result = _summarise(manifest, graph, chosen, done, measured, seconds, processor)
     write_result(folder, result.to_json())
     return result
+
+
+class Driver(Protocol):
+    """A driver that runs frames on the simulated system."""
+
+    def run(
+        self,
+        images: np.ndarray,
+        batch: int,
+        seed: int,
+        profile: Profile,
+        progress: Callable[[int], None] = ...,
+    ) -> HostedRun:
+        """Runs ``images``, integers ``(N, C, H, W)``, about ``batch`` at a time."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +118,12 @@ class Measured:
     cycles_per_frame: float
 
 
-def _measure(host: Host, images: np.ndarray, seed: int) -> Measured | None:
+def _measure(driver: Driver, manifest: Manifest, images: np.ndarray, seed: int) -> Measured | None:
     """None where the driver says that something went wrong."""
-    affordable = MEASURED_CYCLES // host.manifest.cycles_per_frame
+    affordable = MEASURED_CYCLES // manifest.cycles_per_frame
     half = min(max(affordable, LEAST_MEASURED), MOST_MEASURED)
     many = np.concatenate([images] * -(-2 * half // len(images)))[: 2 * half]
-    some, all_ = (host.run(part, len(part), seed, "fast") for part in (many[:half], many))
+    some, all_ = (driver.run(part, len(part), seed, "fast") for part in (many[:half], many))
     if some.counters is None or all_.counters is None:
         return None
     # The second half of a batch: early frames come faster or slower, while FIFOs fill.
@@ -122,6 +148,7 @@ def _summarise(
     done: HostedRun,
     measured: Measured | None,
     seconds: float,
+    processor: str,
 ) -> SystemResult:
     golden = golden_outputs(graph, frames.images)
     expected = golden[: len(done.outputs)]
@@ -148,7 +175,7 @@ def _summarise(
         integer_accuracy=accuracy_of(graph, frames, [golden]),
         simulated_frames_per_wall_second=len(done.outputs) / seconds,
         seconds=seconds,
-        processor="this machine",
+        processor=processor,
     )
 
 
