@@ -4,7 +4,7 @@
 
 #include "slipstick_port.h"
 
-// Where the accelerator's registers are.
+// The Makefile sets these for the board. Where the accelerator's registers are:
 #ifndef SLIPSTICK_BASE
 #define SLIPSTICK_BASE 0x43c00000u
 #endif
