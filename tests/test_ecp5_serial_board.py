@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import serial_board as example
 import torch
 from serial_line import TIMEOUT
 from verilated_line import VerilatedPort, line_library
@@ -203,3 +204,13 @@ def test_a_port_is_opened_with_the_boards_baud_rate(build, monkeypatch):
     monkeypatch.setattr(serial, "Serial", Serial)
     open_board(build.folder, "/dev/board")
     assert opened == [("/dev/board", serial_board.BAUD)]
+
+
+def test_the_example_compares_with_the_golden_model(machine, build, monkeypatch, capsys):
+    _, host = connected(machine)
+    monkeypatch.setattr(example, "open_board", lambda folder, device: host)
+    arguments = [str(build.folder), "/dev/board", "--frames", "3"]
+    assert example.main(arguments) == 0
+    assert capsys.readouterr().out.startswith("3 frames, 0 wrong, 0 resent, ")
+    monkeypatch.setattr(host, "run", lambda images: 0 * images[:, :1, :1, :1])
+    assert example.main(arguments) == 1

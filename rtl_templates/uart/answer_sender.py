@@ -34,7 +34,7 @@ class AnswerSender(wiring.Component):
     o : the bytes of answers.
     answered : for one cycle: the answer to a frame has been sent.
 
-    Cost on ECP5 with Yosys 0.70 for 20 bytes: COST_ANSWERS.
+    Cost on ECP5 with Yosys 0.70 for 20 bytes: 231 LUT4, 3 CCU2C, 66 FF.
     """
 
     def __init__(self, result_bytes: int, graph_hash: bytes) -> None:

@@ -23,7 +23,8 @@ class BeatsFromBytes(wiring.Component):
     i : bytes.
     o : beats.
 
-    Latency: 1 cycle; a byte a cycle, one for each byte of a pad, and one more a beat.
+    Latency: 1 cycle; a byte a cycle, one for each byte of a pad, and one more a beat. Cost on ECP5
+    with Yosys 0.70: 8 LUT4, 27 FF for 3 lanes of 8 bits.
     """
 
     def __init__(self, tensor: TensorFormat) -> None:
@@ -79,7 +80,8 @@ class BytesFromBeats(wiring.Component):
     i : beats.
     o : bytes; elements are extended by their sign, or by 0.
 
-    Latency: 1 cycle; a byte a cycle, one for each byte of a pad, and one more a beat.
+    Latency: 1 cycle; a byte a cycle, one for each byte of a pad, and one more a beat. Cost on ECP5
+    with Yosys 0.70: 163 LUT4, 3 CCU2C, 166 FF for 10 lanes of 16 bits.
     """
 
     def __init__(self, tensor: TensorFormat) -> None:

@@ -35,7 +35,7 @@ class UartReceiver(wiring.Component):
     framing : for one cycle: a byte came without its stop bit. The next one is looked for when
         the line is idle again, so that a break is one such error.
 
-    Cost of 50 cycles a bit on ECP5 with Yosys 0.70: COST_RECEIVER.
+    Cost of 50 cycles a bit on ECP5 with Yosys 0.70: 26 LUT4, 3 CCU2C, 24 FF.
     """
 
     def __init__(self, divisor: int) -> None:
@@ -56,7 +56,7 @@ class UartReceiver(wiring.Component):
         m.d.sync += timer.eq(Mux(at_middle, self._divisor - 1, timer - 1))
         with m.FSM(name="line"):
             with m.State("idle"):
-                # The line fell one cycle ago where the samples around the middle end one late.
+                # The last of the three samples is one cycle behind the middle of the start bit.
                 m.d.sync += [timer.eq(self._divisor // 2), left.eq(FRAME_BITS - 1)]
                 with m.If(~line):
                     m.next = "byte"
@@ -87,7 +87,8 @@ class UartTransmitter(wiring.Component):
     i : the bytes.
     tx : the line.
 
-    Cost of 50 cycles a bit on ECP5 with Yosys 0.70: COST_TRANSMITTER.
+    Cost of 50 cycles a bit on ECP5 with Yosys 0.70: 38 LUT4, 3 CCU2C,
+    19 FF.
     """
 
     def __init__(self, divisor: int) -> None:

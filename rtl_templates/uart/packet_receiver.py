@@ -36,7 +36,7 @@ class PacketReceiver(wiring.Component):
     sequence : the number of the packet at hand.
     errors : what was wrong, a `Status`.
 
-    Cost on ECP5 with Yosys 0.70 for 784 bytes: COST_PACKETS.
+    Cost on ECP5 with Yosys 0.70 for 784 bytes: 257 LUT4, 17 CCU2C, 79 FF.
     """
 
     def __init__(self, frame_bytes: int, timeout: int) -> None:

