@@ -94,3 +94,22 @@ def build(model, tmp_path_factory):
 def toy(tmp_path_factory):
     """A build folder that needs no compiler."""
     return write_build(tmp_path_factory.mktemp("toy") / "toy")
+
+
+@pytest.fixture(scope="session")
+def picture(tmp_path_factory):
+    """A system whose frames have 198 bytes and whose results 594."""
+    from system_bench import Compiled
+    from system_networks import Picture, compiled
+
+    return Compiled(compiled(Picture, tmp_path_factory.mktemp("picture") / "picture"), 12)
+
+
+@pytest.fixture(scope="session")
+def handful(tmp_path_factory):
+    """Five bytes to six, on a stream core with a clock of its own."""
+    from system_bench import Compiled
+    from system_networks import Handful, compiled
+
+    folder = compiled(Handful, tmp_path_factory.mktemp("handful") / "handful")
+    return Compiled(folder, 1 << 16, separate_clocks=True)

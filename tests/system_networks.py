@@ -37,7 +37,7 @@ class Handful(nn.Module):
 SHAPES = {Picture: (2, 9, 11), Handful: (5, 1, 1)}
 
 
-def build(kind, folder):
+def compiled(kind, folder):
     """Compiles a network of ``kind``, calibrated with noise of both signs."""
     rng = np.random.default_rng(4)
     images = folder.parent / f"{folder.name}.npz"

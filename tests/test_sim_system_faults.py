@@ -21,29 +21,14 @@ from system_bench import (
     SOFT_RESET,
     SOURCE,
     Bench,
-    Compiled,
     Place,
     errors,
 )
-from system_networks import Handful, Picture, build
 
 from slipstick.sim.system.device import BusTraffic, Fault
 
 BATCH = 3
 WATCHDOG = 3000
-
-
-@pytest.fixture(scope="module")
-def picture(tmp_path_factory):
-    """Frames of 198 bytes to results of 594."""
-    return Compiled(build(Picture, tmp_path_factory.mktemp("picture") / "picture"), 12)
-
-
-@pytest.fixture(scope="module")
-def handful(tmp_path_factory):
-    """Five bytes to six, on a stream core with a clock of its own."""
-    folder = build(Handful, tmp_path_factory.mktemp("handful") / "handful")
-    return Compiled(folder, 1 << 16, separate_clocks=True)
 
 
 @pytest.fixture
