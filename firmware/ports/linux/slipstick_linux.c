@@ -11,6 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
+// Tests have folders of their own in place of these.
+#ifndef SLIPSTICK_DEVICES
+#define SLIPSTICK_DEVICES "/dev"
+#define SLIPSTICK_CLASSES "/sys/class"
+#endif
+
 #define PATH_BYTES 256
 #define REGISTER_BYTES 0x1400u
 
@@ -26,7 +32,7 @@ static uint64_t read_number(const char *path) {
 
 static uint64_t map_number(unsigned number, unsigned map, const char *what) {
     char path[PATH_BYTES];
-    snprintf(path, sizeof path, "/sys/class/uio/uio%u/maps/map%u/%s", number, map, what);
+    snprintf(path, sizeof path, SLIPSTICK_CLASSES "/uio/uio%u/maps/map%u/%s", number, map, what);
     return read_number(path);
 }
 
@@ -42,7 +48,7 @@ static void *map_uio(int file, unsigned map, size_t bytes) {
 
 static const char *open_registers(slipstick_linux *system, unsigned number) {
     char path[PATH_BYTES];
-    snprintf(path, sizeof path, "/dev/uio%u", number);
+    snprintf(path, sizeof path, SLIPSTICK_DEVICES "/uio%u", number);
     system->file = open(path, O_RDWR | O_SYNC);
     if (system->file < 0) return "the UIO device cannot be opened";
     system->register_bytes = (size_t)map_number(number, 0, "size");
@@ -61,11 +67,11 @@ static const char *open_reserved(slipstick_linux *system, unsigned number) {
 
 static const char *open_dma_buffer(slipstick_linux *system, const char *name) {
     char path[PATH_BYTES];
-    snprintf(path, sizeof path, "/sys/class/u-dma-buf/%s/size", name);
+    snprintf(path, sizeof path, SLIPSTICK_CLASSES "/u-dma-buf/%s/size", name);
     system->memory_bytes = (size_t)read_number(path);
-    snprintf(path, sizeof path, "/sys/class/u-dma-buf/%s/phys_addr", name);
+    snprintf(path, sizeof path, SLIPSTICK_CLASSES "/u-dma-buf/%s/phys_addr", name);
     system->address = read_number(path);
-    snprintf(path, sizeof path, "/dev/%s", name);
+    snprintf(path, sizeof path, SLIPSTICK_DEVICES "/%s", name);
     // O_SYNC makes the mapping one without a cache.
     const int file = open(path, O_RDWR | O_SYNC);
     if (file < 0 || system->memory_bytes == 0) return "there is no such u-dma-buf buffer";
