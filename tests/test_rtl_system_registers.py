@@ -144,6 +144,22 @@ def test_commands_last_one_cycle():
     assert seen == [[], *([value] for value in range(1, 8)), [], None]
 
 
+def test_commands_read_as_0_even_while_they_are_given():
+    offset = MAP["CONTROL"].offset
+    given = []
+
+    async def reads(ctx, block, _):
+        while len(given) < 20:
+            assert await read(ctx, block.bus, offset) == (0, OKAY)
+
+    async def writes(ctx, block, _):
+        for hold in range(20):
+            assert await write(ctx, block.bus, offset, ALL, hold=hold) == OKAY
+            given.append(hold)
+
+    run(reads, writes)
+
+
 @pytest.mark.parametrize("register", FLAGS, ids=lambda register: register.name)
 def test_flags_are_set_and_cleared_one_by_one(register):
     async def bench(ctx, block, _):
@@ -209,6 +225,38 @@ def test_address_and_data_come_in_any_order():
         for value, (lead, hold) in enumerate(product(range(-4, 5), (0, 1, 3))):
             assert await write(ctx, block.bus, offset, value, lead=lead, hold=hold) == OKAY
             assert await read(ctx, block.bus, offset, hold=hold) == (value, OKAY)
+
+    run(bench)
+
+
+def test_a_write_waits_until_the_answer_before_it_was_taken():
+    async def send(ctx, bus, offset, data):
+        ctx.set(bus.awaddr, offset)
+        ctx.set(bus.wdata, data)
+        ctx.set(bus.wstrb, 0b1111)
+        for level in (1, 0):
+            ctx.set(bus.awvalid, level)
+            ctx.set(bus.wvalid, level)
+            if level:
+                assert ctx.get(bus.awready)
+                assert ctx.get(bus.wready)
+                await ctx.tick()
+
+    async def bench(ctx, block, _):
+        bus = block.bus
+        await send(ctx, bus, MAP["ID"].offset, 4)
+        await until(ctx, bus.bvalid)
+        await send(ctx, bus, MAP["FRAMES"].offset, 5)
+        for _ in range(4):
+            assert (ctx.get(bus.bvalid), ctx.get(bus.bresp)) == (1, SLVERR)
+            assert ctx.get(block.frames) == 0
+            await ctx.tick()
+        ctx.set(bus.bready, 1)
+        await ctx.tick()
+        ctx.set(bus.bready, 0)
+        assert not ctx.get(bus.bvalid)
+        await until(ctx, bus.bvalid)
+        assert (ctx.get(bus.bresp), ctx.get(block.frames)) == (OKAY, 5)
 
     run(bench)
 

@@ -108,10 +108,7 @@ class StageCounters(wiring.Component):
         saturates = self._unless_cleared(m, place[:2] == SATURATED, 3, "saturates")
         kept, word = self._memory(m, place, fresh)
         m.d.comb += self.data.eq(word)
-        m.d.sync += [
-            word.eq(_limited(number + kept)),
-            self.acknowledge.eq(asks & ~self.clear),
-        ]
+        m.d.sync += [word.eq(_limited(number + kept)), self.acknowledge.eq(asks)]
         with m.If(saturates):
             m.d.sync += self.total_saturated.eq(_limited(number + self.total_saturated))
         with m.If(self.clear):
