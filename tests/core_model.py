@@ -58,10 +58,10 @@ class Core:
     def read32(self, offset):
         self._access(offset)
         value = self.values[offset]
-        if self._names[offset] == "CYCLES_LOW":
-            # It goes on between the accesses; here it always carries into its high word.
-            self["CYCLES_LOW"] = (value + (1 << 31)) % (1 << 32)
-            self["CYCLES_HIGH"] += self["CYCLES_LOW"] < value
+        if self._names[offset] == "CYCLES_HIGH":
+            # It goes on between the accesses, far enough to carry in every second one.
+            self["CYCLES_HIGH"] += self["CYCLES_LOW"] >> 31
+            self["CYCLES_LOW"] = (self["CYCLES_LOW"] + (1 << 31)) % (1 << 32)
         return value
 
     def write32(self, offset, value):

@@ -300,6 +300,8 @@ def test_counters(accelerator, core):
     counters = dataclasses.asdict(accelerator.counters())
     assert counters.pop("cycles") == (4 << 32) + 3 + (1 << 31)
     assert list(counters.values()) == [1, 2, 5, 6, 7, 8, 9, 10, 11]
+    core["CYCLES_LOW"] |= 1 << 31
+    assert accelerator.counters().cycles == (5 << 32) + 3
     core["STAGE[2].BEATS"], core["STAGE[2].STALLS"], core["STAGE[2].SATURATED"] = 7, 8, 9
     stage = accelerator.stage_counters()[2]
     assert dataclasses.astuple(stage) == (accelerator.model.stages[2], 7, 8, 9)

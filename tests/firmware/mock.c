@@ -85,8 +85,8 @@ static void start(mock *device) {
     device->running = true;
     device->ends = device->duration == MOCK_NEVER ? MOCK_NEVER : device->now + device->duration;
     REGISTER(device, STATUS) = SLIPSTICK__STATUS__BUSY_bm;
-    if (device->hung) {
-        REGISTER(device, STATUS) |= SLIPSTICK__STATUS__BUS_BUSY_bm;
+    if (device->hung) REGISTER(device, STATUS) |= SLIPSTICK__STATUS__BUS_BUSY_bm;
+    if (device->hung && !device->patient) {
         REGISTER(device, ERRORS) |= SLIPSTICK__ERRORS__WATCHDOG_bm;
         REGISTER(device, IRQ_STATUS) |= SLIPSTICK__IRQ_STATUS__ERROR_bm;
     }
@@ -100,7 +100,10 @@ static void control(mock *device, uint32_t command) {
         REGISTER(device, STATUS) =
             device->hung ? SLIPSTICK__STATUS__RESETTING_bm | SLIPSTICK__STATUS__BUS_BUSY_bm : 0;
     }
-    if (command & SLIPSTICK__CONTROL__ABANDON_bm && device->hung) {
+    // Heeded only where the core waits for memory.
+    const bool waits = REGISTER(device, STATUS) & SLIPSTICK__STATUS__RESETTING_bm ||
+                       REGISTER(device, ERRORS) & SLIPSTICK__ERRORS__WATCHDOG_bm;
+    if (command & SLIPSTICK__CONTROL__ABANDON_bm && device->hung && waits) {
         device->hung = false;
         REGISTER(device, STATUS) = 0;
     }
@@ -126,8 +129,8 @@ static int read32(void *context, uint32_t offset, uint32_t *value) {
     ++device->accesses;
     if (offset == device->broken) return 2;
     *value = device->registers[offset / 4];
-    // The counter goes on between the accesses; here it always carries into its high word.
-    if (offset == SLIPSTICK_REG_CYCLES_LOW) {
+    // The counter goes on between the accesses, far enough to carry in every second one.
+    if (offset == SLIPSTICK_REG_CYCLES_HIGH) {
         REGISTER(device, CYCLES_LOW) += 0x80000000u;
         REGISTER(device, CYCLES_HIGH) += REGISTER(device, CYCLES_LOW) < 0x80000000u;
     }

@@ -32,6 +32,7 @@ typedef struct {
     uint32_t errors;             // with which the next batch ends
     uint32_t good;               // results that such a batch still writes
     bool hung;                   // memory does not answer until it is abandoned
+    bool patient;                // the watchdog does not mind
     bool no_interrupt;           // the line never rises
     bool wrong;                  // results are off by one
     bool stale;                  // a line of the results was not flushed at the start

@@ -93,6 +93,7 @@ static void polling(void) {
     CHECK(status == SLIPSTICK_OK);
     check_result(2, image);
     CHECK(core.waits == 0);
+    CHECK(core.registers[SLIPSTICK_REG_IRQ_STATUS / 4] == 0);
 }
 
 static void image_in_place(void) {
@@ -457,6 +458,16 @@ static void early_interrupt(void) {
     }
 }
 
+// A line that is high for another reason must not keep the processor awake.
+static void stray_interrupt(void) {
+    set_up();
+    core.duration = 3000;
+    CHECK(slipstick_start(&device, 1) == SLIPSTICK_OK);
+    core.registers[SLIPSTICK_REG_IRQ_STATUS / 4] = SLIPSTICK__IRQ_STATUS__ERROR_bm;
+    CHECK(slipstick_wait_irq(&device, 1000000) == SLIPSTICK_OK);
+    CHECK(core.waits == 1);
+}
+
 static void every_cause(void) {
     for (uint32_t bit = 0; bit < 9; ++bit) {
         set_up();
@@ -474,6 +485,7 @@ static void every_cause(void) {
         check_result(0, image);
         core.errors = 0;
         CHECK(slipstick_selftest(&device, PATIENCE) == SLIPSTICK_OK);
+        CHECK(core.registers[SLIPSTICK_REG_ERRORS / 4] == 0);
     }
 }
 
@@ -505,6 +517,25 @@ static void hung(void) {
     CHECK(refused(slipstick_reset(&device), SLIPSTICK_HUNG));
     CHECK(core.now - begin < 11000);
     CHECK(refused(slipstick_start(&device, 1), SLIPSTICK_BUSY));
+    CHECK(slipstick_abandon(&device) == SLIPSTICK_OK);
+    CHECK(slipstick_selftest(&device, PATIENCE) == SLIPSTICK_OK);
+}
+
+// The watchdog has ended the batch and nothing is owed: the core is about to end it.
+static void recovering(void) {
+    set_up();
+    core.duration = MOCK_NEVER;
+    CHECK(slipstick_start(&device, 1) == SLIPSTICK_OK);
+    core.registers[SLIPSTICK_REG_ERRORS / 4] = SLIPSTICK__ERRORS__WATCHDOG_bm;
+    CHECK(slipstick_poll(&device) == SLIPSTICK_RUNNING);
+}
+
+// Software knows that memory will never answer before the watchdog does.
+static void abandoned_early(void) {
+    set_up();
+    core.hung = core.patient = true;
+    CHECK(slipstick_start(&device, 1) == SLIPSTICK_OK);
+    CHECK(slipstick_poll(&device) == SLIPSTICK_RUNNING);
     CHECK(slipstick_abandon(&device) == SLIPSTICK_OK);
     CHECK(slipstick_selftest(&device, PATIENCE) == SLIPSTICK_OK);
 }
@@ -631,9 +662,12 @@ static const struct {
     CASE(timeout_ends_batch),
     CASE(lost_interrupt),
     CASE(early_interrupt),
+    CASE(stray_interrupt),
     CASE(every_cause),
     CASE(refused_start),
     CASE(hung),
+    CASE(recovering),
+    CASE(abandoned_early),
     CASE(hung_at_init),
     CASE(bus_errors),
     CASE(counters),
