@@ -32,7 +32,7 @@ BATCH_CYCLES = 400_000
 """Of a batch: its end is when progress is seen."""
 MOST_BATCH = 64
 MEASURED_CYCLES = 100_000
-LEAST_MEASURED, MOST_MEASURED = 2, 16
+LEAST_MEASURED, MOST_MEASURED = 2, 64
 
 
 def simulate_system(
@@ -121,7 +121,10 @@ class Measured:
 def _measure(driver: Driver, manifest: Manifest, images: np.ndarray, seed: int) -> Measured | None:
     """None where the driver says that something went wrong."""
     affordable = MEASURED_CYCLES // manifest.cycles_per_frame
-    half = min(max(affordable, LEAST_MEASURED), MOST_MEASURED)
+    # A power of two, so that results end at the same place in a burst: it is the end that counts.
+    half = LEAST_MEASURED
+    while 2 * half <= min(affordable, MOST_MEASURED):
+        half *= 2
     many = np.concatenate([images] * -(-2 * half // len(images)))[: 2 * half]
     some, all_ = (driver.run(part, len(part), seed, "fast") for part in (many[:half], many))
     if some.counters is None or all_.counters is None:
