@@ -34,7 +34,9 @@ def hosted(root, tmp_path_factory):
         mock / "mock.c",
         mock / "host/sim_double.c",
     ]
-    done = run("gcc", *STRICT, *SANITIZE, *(f"-I{f}" for f in folders), *sources, "-o", path)
+    # As much as 600 frames take, since that is what the program asks for.
+    options = [*STRICT, *SANITIZE, "-DMOCK_MEMORY=8192u", *(f"-I{folder}" for folder in folders)]
+    done = run("gcc", *options, *sources, "-o", path)
     assert done.returncode == 0, done.stderr
     return path
 

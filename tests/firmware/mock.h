@@ -13,8 +13,11 @@
 #define MOCK_FRAME_BYTES 6u
 #define MOCK_RESULT_BYTES 6u
 #define MOCK_STAGES 2u
-#define MOCK_MEMORY 8192u
 #define MOCK_BASE 0x10000000u
+// Enough for more than 2^16 frames, where a program does not say less.
+#ifndef MOCK_MEMORY
+#define MOCK_MEMORY (1u << 20)
+#endif
 #define MOCK_NEVER UINT64_MAX
 
 typedef struct {
