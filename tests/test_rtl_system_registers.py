@@ -145,17 +145,17 @@ def test_commands_last_one_cycle():
 
 
 def test_commands_read_as_0_even_while_they_are_given():
-    offset = MAP["CONTROL"].offset
-    given = []
+    offset, draw = MAP["CONTROL"].offset, random.Random(6)
 
     async def reads(ctx, block, _):
-        while len(given) < 20:
-            assert await read(ctx, block.bus, offset) == (0, OKAY)
+        for _ in range(40):
+            hold = draw.randrange(3)
+            assert await read(ctx, block.bus, offset, hold=hold) == (0, OKAY)
 
     async def writes(ctx, block, _):
-        for hold in range(20):
+        for _ in range(40):
+            hold = draw.randrange(3)
             assert await write(ctx, block.bus, offset, ALL, hold=hold) == OKAY
-            given.append(hold)
 
     run(reads, writes)
 
