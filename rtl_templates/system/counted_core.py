@@ -1,6 +1,6 @@
 """The stream core and the counters of its stages."""
 
-from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Signal
+from amaranth.hdl import ClockSignal, Instance, Module, ResetInserter, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -57,7 +57,9 @@ class CountedCore(wiring.Component):
         m = Module()
         p = self._parameters
         m.submodules.counters = counters = self._counters
-        m.submodules.marker = marker = FrameMarker(p.frame.bits, p.frame.beats)
+        marker = FrameMarker(p.frame.bits, p.frame.beats)
+        # It counts beats of the same frames as the stream core.
+        m.submodules.marker = ResetInserter(self.resets)(marker)
         restart = Signal()
         m.d.sync += self.resets.eq(self.reset)
         m.d.comb += restart.eq(ResetSignal() | self.resets)

@@ -5,7 +5,6 @@ from amaranth.hdl import (
     ClockSignal,
     DomainRenamer,
     Module,
-    ResetInserter,
     ResetSignal,
     Signal,
 )
@@ -82,14 +81,17 @@ class CrossedCore(wiring.Component):
 
     def _cross_streams(self, m: Module) -> None:
         """Beats that are under way when the stream core is reset must not reach it afterwards."""
-        reset = {"sync": self.reset, "core": self._core.resets}
+        resets = (self.reset, self._core.resets)
         for name, crossing in (
             ("frames", StreamCrossing(len(self.i.payload), "sync", "core")),
             ("results", StreamCrossing(len(self.o.payload), "core", "sync")),
         ):
-            m.submodules[name] = ResetInserter(reset)(crossing)
+            source_reset, target_reset = resets if name == "frames" else resets[::-1]
+            m.submodules[name] = crossing
             source, target = (self.i, self._core.i) if name == "frames" else (self._core.o, self.o)
             m.d.comb += [
+                crossing.source_reset.eq(source_reset),
+                crossing.target_reset.eq(target_reset),
                 crossing.i.payload.eq(source.payload),
                 crossing.i.valid.eq(source.valid),
                 source.ready.eq(crossing.i.ready),

@@ -1,6 +1,6 @@
 """From one clock to another: streams, values, and requests for a value."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.fifo import AsyncFIFOBuffered
@@ -23,21 +23,37 @@ class StreamCrossing(wiring.Component):
     Members
     -------
     i, o : streams.
+    source_reset, target_reset : forget all beats; each in its domain, both at once for a while.
 
     Latency: about 3 cycles of either clock; one beat a cycle of the slower clock.
     """
 
     def __init__(self, bits: int, source: str, target: str) -> None:
         self._source, self._target = source, target
-        super().__init__({"i": In(flat_stream(bits)), "o": Out(flat_stream(bits))})
+        super().__init__(
+            {
+                "i": In(flat_stream(bits)),
+                "o": Out(flat_stream(bits)),
+                "source_reset": In(1),
+                "target_reset": In(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        # Domains of its own: the queue resets what counts its reads by the reset signal of the
+        # domain that writes, which an inserted reset is not.
+        for name, domain, reset in (
+            ("write", self._source, self.source_reset),
+            ("read", self._target, self.target_reset),
+        ):
+            m.domains += ClockDomain(name, local=True)
+            m.d.comb += [
+                ClockSignal(name).eq(ClockSignal(domain)),
+                ResetSignal(name).eq(ResetSignal(domain) | reset),
+            ]
         m.submodules.queue = queue = AsyncFIFOBuffered(
-            width=len(self.i.payload),
-            depth=DEPTH,
-            w_domain=self._source,
-            r_domain=self._target,
+            width=len(self.i.payload), depth=DEPTH, w_domain="write", r_domain="read"
         )
         m.d.comb += [
             queue.w_data.eq(self.i.payload),

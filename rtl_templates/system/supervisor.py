@@ -81,6 +81,8 @@ class Supervisor(wiring.Component):
             with m.State("release"):
                 m.d.comb += self.stop.eq(1)
                 with m.If(~self.core_resets):
+                    # Software that was told of the error waits for its end.
+                    m.d.comb += self.set_done.eq(self.failed & ~self.soft_reset)
                     m.d.sync += [self.done.eq(self.failed), self.resetting.eq(0)]
                     m.next = "idle"
                 self._heed_reset(m)
