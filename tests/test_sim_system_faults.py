@@ -194,6 +194,25 @@ def test_last_result_across_the_end_of_memory_ends_the_run(either):
     bench.run_well()
 
 
+def test_interrupt_tells_the_error_and_then_the_end(either):
+    """A driver that clears the first one while the core drains must not miss the second."""
+    bench = either()
+    bench.prepare(12)
+    bench.system.fault(Fault.SILENT_WRITES)
+    bench.start()
+    while bench.system.traffic.write_bursts == 0:
+        bench.system.run(1)
+    bench.system.fault(Fault.READ_SLVERR)
+    assert bench.wait() & BUSY
+    bench.write("IRQ_STATUS", IRQ_ERROR)
+    bench.system.run(2000)
+    assert (bench.read("STATUS") & BUSY, bench.system.interrupt) == (BUSY, False)
+    bench.system.fault(Fault.NONE)
+    assert bench.wait() == DONE | FAILED
+    assert bench.read("IRQ_STATUS") == IRQ_ERROR
+    bench.run_well()
+
+
 DEAD = [Fault.SILENT_READS, Fault.SILENT_WRITES, Fault.DEAF_ADDRESSES, Fault.DEAF_DATA]
 
 
