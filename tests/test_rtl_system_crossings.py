@@ -89,6 +89,40 @@ def test_requests_are_answered_once_with_the_word_of_the_moment(periods):
     assert got == given
 
 
+def test_answer_to_a_request_that_was_given_up_is_for_nobody():
+    crossing = ReadCrossing(8, "near", "far")
+    answering, got = [False], []
+
+    async def ask(ctx):
+        ctx.set(crossing.request, 1)
+        await ctx.tick("near").repeat(20)
+        ctx.set(crossing.request, 0)
+        await ctx.tick("near").repeat(5)
+        ctx.set(crossing.request, 1)
+        await ctx.tick("near").repeat(20)
+        answering[0] = True
+        while not ctx.get(crossing.acknowledge):
+            await ctx.tick("near")
+        got.append(ctx.get(crossing.data))
+
+    async def answer(ctx):
+        count = 0
+        while True:
+            await ctx.tick("far")
+            gives = answering[0] and ctx.get(crossing.far_request)
+            count += int(gives)
+            ctx.set(crossing.far_acknowledge, gives)
+            ctx.set(crossing.far_data, count)
+            await ctx.tick("far")
+            ctx.set(crossing.far_acknowledge, 0)
+
+    sim = simulator(crossing, (10, 7))
+    sim.add_testbench(ask)
+    sim.add_testbench(answer, background=True)
+    sim.run()
+    assert got == [2]
+
+
 @pytest.mark.parametrize("periods", PERIODS)
 def test_value_is_one_that_was_and_at_last_the_last(periods):
     crossing = ValueCrossing(12, "near", "far")

@@ -374,6 +374,27 @@ def test_stage_reads_wait_for_their_answer():
     run(bench)
 
 
+def test_stage_read_that_nobody_answers_is_given_up():
+    async def bench(ctx, block, _):
+        for _ in range(2):
+            ctx.set(block.bus.araddr, MAP["STAGE[1].STALLS"].offset)
+            ctx.set(block.bus.arvalid, 1)
+            await ctx.tick()
+            ctx.set(block.bus.arvalid, 0)
+            for _ in range(block.patience):
+                assert ctx.get(block.stage_request)
+                assert not ctx.get(block.bus.rvalid)
+                await ctx.tick()
+            assert not ctx.get(block.stage_request)
+            assert ctx.get(block.bus.rvalid)
+            assert (ctx.get(block.bus.rdata), ctx.get(block.bus.rresp)) == (0, SLVERR)
+            ctx.set(block.bus.rready, 1)
+            await ctx.tick()
+            ctx.set(block.bus.rready, 0)
+
+    run(bench)
+
+
 def test_reads_and_writes_at_the_same_time():
     draw = {"reads": random.Random(4), "writes": random.Random(5)}
     kept = {register.name: reset_value(register) for register in SETTINGS}

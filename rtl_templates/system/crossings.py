@@ -78,7 +78,8 @@ class ReadCrossing(wiring.Component):
 
     Members
     -------
-    request : held until ``acknowledge``, which lasts one cycle; then ``data`` is valid.
+    request : held until ``acknowledge``, which lasts one cycle; then ``data`` is valid. The answer
+        to a request that was given up before is for nobody.
     far_request, far_acknowledge, far_data : the same in ``target``.
     """
 
@@ -98,17 +99,18 @@ class ReadCrossing(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         asks, asked, answered, answer = Signal(), Signal(), Signal(), Signal()
+        given_up = Signal()
         m.submodules.there = FFSynchronizer(asks, asked, o_domain=self._target)
         m.submodules.back = FFSynchronizer(answered, answer, o_domain=self._source)
         near, far = m.d[self._source], m.d[self._target]
         m.d.comb += [
-            self.acknowledge.eq(asks & answer),
+            self.acknowledge.eq(asks & answer & self.request & ~given_up),
             self.far_request.eq(asked & ~answered),
         ]
         with m.If(asks):
-            near += asks.eq(~answer)
+            near += [asks.eq(~answer), given_up.eq(given_up | ~self.request)]
         with m.Else():
-            near += asks.eq(self.request & ~answer)
+            near += [asks.eq(self.request & ~answer), given_up.eq(0)]
         with m.If(~asked):
             far += answered.eq(0)
         with m.Elif(self.far_request & self.far_acknowledge):

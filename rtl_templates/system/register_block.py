@@ -16,6 +16,9 @@ WRITABLE = frozenset({FieldKind.SETTING, FieldKind.COMMAND, FieldKind.FLAG})
 STAGE_WORDS = 4
 """Words of a stage's external registers; the last of them is no register."""
 
+PATIENCE, PATIENCE_PER_WORD = 1024, 16
+"""Cycles that a stage's word may take: a round of its counters by a much slower clock."""
+
 
 class RegisterBlock(wiring.Component):
     """Keeps the registers of a map, or shows in them what the core says.
@@ -32,7 +35,8 @@ class RegisterBlock(wiring.Component):
     bus : AXI4-Lite; one read and one write are under way at a time.
     clear_flags : clears all flags; one that is set in the same cycle stays set.
     stage_index : the word of the external registers to read, counted from the first.
-    stage_request : high until ``stage_acknowledge``.
+    stage_request : high until ``stage_acknowledge``, or for `patience` cycles; then the read is
+        answered SLVERR. A processor must not hang because the stream core's clock stands still.
     stage_acknowledge, stage_data : the word, in one cycle.
 
     and for every field of every other register, named by `Register.port`,
@@ -52,6 +56,7 @@ class RegisterBlock(wiring.Component):
         external = [register.offset for register in registers.registers if register.external]
         self._first_word = _first_word(external)
         self._stage_words = len(external) // (STAGE_WORDS - 1) * STAGE_WORDS
+        self.patience = PATIENCE + PATIENCE_PER_WORD * self._stage_words
         fields = [(r.port(field), field) for r in self._own for field in r.fields]
         super().__init__(
             {
@@ -74,10 +79,11 @@ class RegisterBlock(wiring.Component):
     def _reads(self, m: Module) -> None:
         bus = self.bus
         address = Signal(axi.LITE_ADDRESS_BITS, name="read_address", reset_less=True)
+        left = Signal(range(self.patience), name="patience_left", reset_less=True)
         with m.FSM(name="read"):
             with m.State("address"):
                 m.d.comb += bus.arready.eq(1)
-                m.d.sync += address.eq(bus.araddr)
+                m.d.sync += [address.eq(bus.araddr), left.eq(self.patience - 1)]
                 with m.If(bus.arvalid):
                     m.next = "look"
             with m.State("look"):
@@ -85,8 +91,10 @@ class RegisterBlock(wiring.Component):
                 self._look(m, address)
                 with m.If(self._asks_stage(m, address)):
                     m.d.comb += self.stage_request.eq(1)
-                    m.d.sync += [bus.rdata.eq(self.stage_data), bus.rresp.eq(axi.OKAY)]
-                    with m.If(~self.stage_acknowledge):
+                    m.d.sync += left.eq(left - 1)
+                    with m.If(self.stage_acknowledge):
+                        m.d.sync += [bus.rdata.eq(self.stage_data), bus.rresp.eq(axi.OKAY)]
+                    with m.Elif(left != 0):
                         m.next = "look"
             with m.State("answer"):
                 m.d.comb += bus.rvalid.eq(1)
