@@ -70,8 +70,7 @@ def _(board: Series7Board, folder: Path, output: Path | None, progress: Task) ->
     vivado = find_vivado()
     result = {"board": board.name, "part": board.part, "project": str(project)}
     if vivado is None:
-        command = f"cd {shlex.quote(str(project))} && {shlex.join(COMMAND)}"
-        return {**result, "ok": None, "vivado": None, "command": command}
+        return {**result, "ok": None, "vivado": None, "command": shlex.join(COMMAND)}
     progress.share("Running Vivado", 0.1)
     return {**result, "vivado": vivado, **run_vivado(vivado, project).to_json()}
 
@@ -89,7 +88,7 @@ def _built(result: Mapping[str, Any]) -> RenderableType:
         return _routed(result)
     lines = {"board": f"{result['board']}, {result['part']}", "project": result["project"]}
     if result["vivado"] is None:
-        lines["bitstream"] = "none: Vivado is not on the path; where it is, run"
+        lines["bitstream"] = "none: Vivado is not on the path; copy the project to where it is, run"
         lines[""] = result["command"]
         return _facts(lines)
     used = ", ".join(f"{count:,g} {name}" for name, count in result["used"].items())
