@@ -17,6 +17,7 @@ __all__ = [
 ]
 
 Mhz = Annotated[float, Field(gt=0, le=1000)]
+ZYNQ_PART = "xc7z"
 IO_PLL_MHZ = 1000
 """What boot code makes of either usual oscillator, 33.33 MHz or 50 MHz; source: UG585, table of the
 PLLs."""
@@ -104,6 +105,14 @@ class Series7Board(Board):
     family: Literal["xc7"]
     capacity: Capacity
     zynq: Zynq | None = None
+
+    @field_validator("zynq")
+    @classmethod
+    def _part_has_it(cls, zynq: Zynq | None, info: ValidationInfo) -> Zynq | None:
+        part = info.data.get("part", ZYNQ_PART)
+        if zynq is not None and not part.startswith(ZYNQ_PART):
+            raise ValueError(f"part must be a Zynq-7000, {ZYNQ_PART}..., not {part}")
+        return zynq
 
     @field_validator("zynq")
     @classmethod

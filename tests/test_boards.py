@@ -1,5 +1,6 @@
 """Boards: the files that ship, a user's own file, and every way such a file can be wrong."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,10 @@ led = { ball = "A1", io = "LVCMOS33" }
     ("change", "complaint"),
     [
         (("bus_mhz = 125", "bus_mhz = 300"), r"key 'zynq\.bus_mhz': .*as 250 or 333\.333, not 300"),
+        (
+            ("xc7z010clg400-1", "xc7a35tcpg236-1"),
+            r"'zynq': part must be a Zynq-7000, .* not xc7a35",
+        ),
         (("clock_mhz = 100", "clock_mhz = 150"), r"key 'zynq': clock_mhz must be .*, not 150"),
         (("0x1000_0000\nm", "0\nm"), r"key 'zynq\.memory_bytes': .* not in 0x00000000 to 0x0fff"),
         (("0x1000_0000\nl", "0x3000_0001\nl"), r"key 'zynq\.memory_bytes': .* to 0x40000000"),
@@ -119,11 +124,23 @@ led = { ball = "A1", io = "LVCMOS33" }
 )
 def test_wrong_zynq(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:
     path = tmp_path / "wrong.toml"
-    path.write_text(GOOD + ZYNQ_PART)
+    good = GOOD.replace("xc7a35tcpg236-1", "xc7z010clg400-1") + ZYNQ_PART
+    path.write_text(good)
     assert board(str(path)).zynq.bus_mhz == 125  # type: ignore[attr-defined]
-    path.write_text((GOOD + ZYNQ_PART).replace(*change))
+    path.write_text(good.replace(*change))
     with pytest.raises(SlipstickError, match=complaint):
         board(str(path))
+
+
+def test_the_documents_boards_are_the_shipped_ones(root: Path, tmp_path: Path) -> None:
+    text = (root / "docs" / "adding-a-board.md").read_text(encoding="utf-8")
+    series7, zynq, ecp5 = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    path = tmp_path / "board.toml"
+    for content, name in ((series7 + zynq, "zc706"), (ecp5, "ulx3s")):
+        path.write_text(content)
+        assert board(str(path)) == board(name)
+    path.write_text(series7)
+    assert board(str(path)).capacity == board("zc706").capacity
 
 
 def test_unreadable_file(tmp_path: Path) -> None:
