@@ -94,7 +94,11 @@ def balance(graph: Graph, stages: tuple[StageNodes, ...], choices: FoldChoices) 
     return _cheapest(stages, tables, graph.tensors, intervals[low])
 
 
-def _candidates(shape: Shape, source: Tensor, pinned: PinnedFold) -> list[_Candidate]:
+def possible_folds(shape: Shape, pinned: PinnedFold) -> list[Fold]:
+    """The folds that waste no lane, with what the user decided.
+
+    Raises `SlipstickError` if what was decided fits none.
+    """
     wanted = (pinned.outputs, pinned.inputs, pinned.taps)
     folds = {
         Fold(*(w if w is not None else f for w, f in zip(wanted, vars(fold).values(), strict=True)))
@@ -104,8 +108,13 @@ def _candidates(shape: Shape, source: Tensor, pinned: PinnedFold) -> list[_Candi
     if not legal:
         # Nothing fits the pinned values: let the first clash say why.
         check_fold(shape, min(folds, key=lambda fold: vars(fold).values().__iter__().__next__()))
+    return sorted(legal, key=lambda fold: (fold.outputs, fold.inputs, fold.taps))
+
+
+def _candidates(shape: Shape, source: Tensor, pinned: PinnedFold) -> list[_Candidate]:
+    folds = possible_folds(shape, pinned)
     return sorted(
-        (_Candidate(f, engine_cycles(shape, f, source), _cost(shape, f)) for f in legal),
+        (_Candidate(f, engine_cycles(shape, f, source), _cost(shape, f)) for f in folds),
         key=lambda c: (c.cost, c.cycles, c.fold.outputs, c.fold.inputs, c.fold.taps),
     )
 

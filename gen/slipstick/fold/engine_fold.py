@@ -298,7 +298,7 @@ def engine_cycles(shape: Shape, fold: Fold, source: Tensor) -> int:
     ones meet no weight depends on the order in which the image passes.
     """
     height, width = shape.window.output_size(*source.shape[1:])
-    return max(height * width * _steps(shape, fold), input_beats(shape, fold, source))
+    return max(height * width * steps_of(shape, fold), input_beats(shape, fold, source))
 
 
 def input_beats(shape: Shape, fold: Fold, source: Tensor) -> int:
@@ -310,7 +310,7 @@ def input_beats(shape: Shape, fold: Fold, source: Tensor) -> int:
     return source.shape[1] * source.shape[2] * words
 
 
-def _steps(shape: Shape, fold: Fold) -> int:
+def steps_of(shape: Shape, fold: Fold) -> int:
     """Steps of an output pixel."""
     if shape.weighted is None:
         parallel = _parallel_groups(shape, fold)

@@ -40,9 +40,37 @@ def fifo_depths(
 
     ``interval`` is the cycles of a frame; it says how many beats pass during a latency.
     """
+    needs = branch_needs(graph, stages)
+    return {
+        stage.nodes.instance: input_depths(
+            graph, stage.nodes.node, stage.input_layouts, needs[stage.nodes.instance], interval
+        )
+        for stage in stages
+    }
+
+
+def input_depths(
+    graph: Graph,
+    node: Node,
+    layouts: Sequence[Layout],
+    needs: "Sequence[Needs]",
+    interval: int,
+) -> tuple[int, ...]:
+    """Beats of the FIFO before each input of a stage of ``node``, taken in ``layouts``."""
+    return tuple(
+        max(_least(node, layout), _depth(graph.tensors[name], layout, needs, index, interval))
+        for index, (name, layout) in enumerate(zip(node.inputs, layouts, strict=True))
+    )
+
+
+def branch_needs(graph: Graph, stages: "Sequence[Stage]") -> "dict[str, list[Needs]]":
+    """When the rows of each input of each stage come, by instance.
+
+    That follows from windows, not from folds, but for the time of engines that make one row.
+    """
     height = graph.tensors[graph.input.name].shape[1]
-    needs = {graph.input.name: _Needs(range(1, height + 1), 1, height)}
-    depths: dict[str, tuple[int, ...]] = {}
+    needs = {graph.input.name: Needs(range(1, height + 1), 1, height)}
+    inputs: dict[str, list[Needs]] = {}
     pending = {stage.nodes.node.name: stage for stage in stages}
     for node in graph.nodes[1:]:
         sources = [needs[name] for name in node.inputs]
@@ -56,20 +84,12 @@ def fifo_depths(
         if isinstance(node, Gate):
             sources[1] = _spread(sources[1], sources[0], stage.input_layouts[1])
         needs[node.name] = _behind(stage, sources)
-        depths[stage.nodes.instance] = tuple(
-            max(
-                _least(node, layout),
-                _depth(graph.tensors[name], layout, sources, index, interval),
-            )
-            for index, (name, layout) in enumerate(
-                zip(node.inputs, stage.input_layouts, strict=True)
-            )
-        )
-    return depths
+        inputs[stage.nodes.instance] = sources
+    return inputs
 
 
 @dataclass(frozen=True)
-class _Needs:
+class Needs:
     """When the rows of a tensor come.
 
     Attributes
@@ -104,12 +124,12 @@ class _Needs:
         )
 
 
-def _behind(stage: "Stage", sources: list[_Needs]) -> _Needs:
+def _behind(stage: "Stage", sources: list[Needs]) -> Needs:
     """The output of a stage that reads ``sources``."""
     if stage.walk is not None:
         return _behind_window(stage, sources[0])
     rows = [max(each) for each in zip(*(source.rows for source in sources), strict=True)]
-    joined = _Needs(
+    joined = Needs(
         rows,
         max(source.pace for source in sources),
         sources[0].frame,
@@ -127,7 +147,7 @@ def _behind(stage: "Stage", sources: list[_Needs]) -> _Needs:
     )
 
 
-def _behind_window(stage: "Stage", source: _Needs) -> _Needs:
+def _behind_window(stage: "Stage", source: Needs) -> Needs:
     """The output of an engine."""
     walk = stage.walk
     assert walk is not None
@@ -143,7 +163,7 @@ def _behind_window(stage: "Stage", source: _Needs) -> _Needs:
     return replace(behind, engines=source.engines + 1)
 
 
-def _spread(logits: _Needs, image: _Needs, layout: Layout) -> _Needs:
+def _spread(logits: Needs, image: Needs, layout: Layout) -> Needs:
     """A frame's logits as every row of the image meets them: all of them, and stored."""
     rows = [logits.rows[-1]] * len(image.rows)
     return replace(logits, rows=rows, cycles=logits.cycles + len(layout.beats))
@@ -158,7 +178,9 @@ def _least(node: Node, layout: Layout) -> int:
     return len(layout.beats) + 1 if isinstance(node, Concat) else MINIMUM
 
 
-def _depth(tensor: Tensor, layout: Layout, sources: list[_Needs], index: int, interval: int) -> int:
+def _depth(
+    tensor: Tensor, layout: Layout, sources: Sequence[Needs], index: int, interval: int
+) -> int:
     if len(sources) == 1:
         return 0
     own = sources[index]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from slipstick.fold.balance import FoldChoices, balance
 from slipstick.fold.engine_fold import (
     Fold,
+    Shape,
     input_beats,
     input_layout,
     output_layout,
@@ -67,8 +68,12 @@ def plan(graph: Graph, choices: FoldChoices) -> Plan:
 
     Raises `SlipstickError` for a fold the engine cannot do.
     """
+    return plan_with(graph, balance(graph, stages_of(graph), choices))
+
+
+def plan_with(graph: Graph, folds: Mapping[str, Fold]) -> Plan:
+    """The circuit of ``graph`` whose engines have ``folds``, by instance."""
     stages = stages_of(graph)
-    folds = balance(graph, stages, choices)
     layouts: dict[str, Layout] = {}
     first = _first_lanes(graph, stages, folds)
     layouts[graph.input.name] = Layout.natural(graph.tensors[graph.input.name].shape[0], first)
@@ -79,7 +84,9 @@ def plan(graph: Graph, choices: FoldChoices) -> Plan:
             _, height, width = graph.tensors[node.inputs[0]].shape
             layouts[node.name] = layouts[node.inputs[0]].flattened(height, width)
         elif node.name in by_node:
-            stage = _decide(graph, by_node[node.name], folds, layouts)
+            nodes = by_node[node.name]
+            sources = tuple(layouts[name] for name in nodes.inputs)
+            stage = decide(graph, nodes, folds.get(nodes.instance), sources)
             layouts[stage.nodes.output] = stage.output_layout
             decided[node.name] = stage
     interval = _interval(graph, [*decided.values()], layouts)
@@ -98,15 +105,28 @@ def _first_lanes(graph: Graph, stages: tuple[StageNodes, ...], folds: Mapping[st
         if graph.input.name in stage.inputs and fold:
             shape = stage_shape(stage, graph.tensors)
             assert shape is not None
-            spans = shape.groups > 1 and fold.outputs > shape.group_outputs
-            return fold.inputs * (fold.outputs // shape.group_outputs if spans else 1)
+            return first_lanes(shape, fold)
+    return default_lanes(channels)
+
+
+def first_lanes(shape: Shape, fold: Fold) -> int:
+    """Channels a beat that an engine of ``shape`` takes of the network's input."""
+    spans = shape.groups > 1 and fold.outputs > shape.group_outputs
+    return fold.inputs * (fold.outputs // shape.group_outputs if spans else 1)
+
+
+def default_lanes(channels: int) -> int:
+    """Channels a beat of an input that no engine reads."""
     return channels if channels <= 16 else 1
 
 
-def _decide(
-    graph: Graph, stage: StageNodes, folds: Mapping[str, Fold], layouts: Mapping[str, Layout]
+def decide(
+    graph: Graph, stage: StageNodes, fold: Fold | None, sources: tuple[Layout, ...]
 ) -> Stage:
-    sources = [layouts[name] for name in stage.inputs]
+    """``stage`` with ``fold``, whose inputs pass as ``sources``; FIFOs are not decided yet.
+
+    Raises `SlipstickError` where the fold and the order of the channels do not go together.
+    """
     tensor = graph.tensors[stage.inputs[0]]
     shape = stage_shape(stage, graph.tensors)
     if shape is None:
@@ -114,7 +134,7 @@ def _decide(
         pixels = tensor.shape[1] * tensor.shape[2]
         beats = max(len(output.beats), *(len(layout.beats) for layout in inputs))
         return Stage(stage, None, None, None, inputs, output, pixels * beats, ())
-    fold = folds[stage.instance]
+    assert fold is not None
     taken = input_layout(shape, fold, sources[0])
     words = words_of(shape, fold, taken)
     output = output_layout(shape, fold, words)
@@ -131,6 +151,11 @@ def _interval(graph: Graph, stages: list[Stage], layouts: Mapping[str, Layout]) 
         cycles.append(height * width * len(layout.beats))
     for stage in stages:
         for name, layout in zip(stage.nodes.inputs, stage.input_layouts, strict=True):
-            _, height, width = graph.tensors[name].shape
-            cycles.append(height * width * cycles_between(layouts[name], layout))
+            cycles.append(regroup_cycles(graph, name, layouts[name], layout))
     return max(cycles)
+
+
+def regroup_cycles(graph: Graph, tensor: str, given: Layout, taken: Layout) -> int:
+    """Cycles of a frame of ``tensor`` from one layout to another."""
+    _, height, width = graph.tensors[tensor].shape
+    return height * width * cycles_between(given, taken)
