@@ -8,7 +8,7 @@ import pytest
 import serial_board as example
 import torch
 from serial_line import TIMEOUT
-from verilated_line import VerilatedPort, line_library
+from verilated_line import VerilatedPort, line_library, write_gates
 
 from slipstick.boards import board
 from slipstick.build_folder import read_manifest
@@ -25,17 +25,22 @@ MHZ = 8
 
 
 @pytest.fixture(scope="module")
-def machine(build, tmp_path_factory):
-    """Library, manifest and graph of the small network on an OrangeCrab of 8 MHz."""
-    project = tmp_path_factory.mktemp("line")
-    manifest = read_manifest(build.folder)
+def project(build, tmp_path_factory):
+    """Sources of the small network on an OrangeCrab of 8 MHz."""
+    folder = tmp_path_factory.mktemp("line")
     found = board("orangecrab")
     ecp5 = found.ecp5.model_copy(update={"oscillator_mhz": MHZ})
     slow = found.model_copy(update={"clock_mhz": MHZ, "ecp5": ecp5})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sources, "SILENCE_SECONDS", TIMEOUT / (MHZ * 1e6))
-        write_sources(build.folder, manifest, slow, project)
-    return line_library(project), manifest, load(build.folder / "graph")
+        write_sources(build.folder, read_manifest(build.folder), slow, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def machine(build, project):
+    """Library, manifest and graph."""
+    return line_library(project), read_manifest(build.folder), load(build.folder / "graph")
 
 
 def frames(graph, count, seed):
@@ -96,6 +101,16 @@ def test_damage_costs_time_but_no_result(machine, way, rate, damage):
     _, host = connected(machine, **{way: spoil})
     assert (host.run(images) == golden).all()
     assert host.resent > 0
+
+
+@pytest.mark.slow
+def test_mapped_cells_compute_the_same(machine, project, tmp_path):
+    cells = write_gates(project, tmp_path)
+    assert {"LUT4", "CCU2C", "TRELLIS_FF", "TRELLIS_DPR16X4"} <= set(cells)
+    images, golden = frames(machine[2], 12, 0)
+    _, host = connected((line_library(tmp_path), *machine[1:]))
+    assert (host.run(images) == golden).all()
+    assert host.resent == 0
 
 
 def test_noise_before_the_first_frame_does_not_matter(machine):

@@ -74,7 +74,7 @@ def _run(tool: str, call: Sequence[str], folder: Path, log: str, fix: str) -> No
             call,
             cwd=folder,
             # Temporary files go where they are removed with the rest.
-            env={**os.environ, "TMPDIR": str(folder)},
+            env={**os.environ, "TMPDIR": str(folder.resolve())},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
