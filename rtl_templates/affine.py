@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from slipstick.rtl_templates.arithmetic import Bounded, delayed, field, register
+from slipstick.rtl_templates.arithmetic import Bounded, delayed, field
 from slipstick.rtl_templates.lanes import LaneInput
 from slipstick.rtl_templates.numbers import shape_for
 from slipstick.rtl_templates.shift_lanes import ShiftLanes
@@ -64,7 +64,7 @@ class Affine(wiring.Component):
     o_data : fields of ``out_width`` bits, `latency` cycles after ``i_data``.
     o_saturated : a channel of ``o_data`` was cut off at an end of its format.
 
-    Latency: the term lanes (1 cycle and a tree), the bias, the saturation: 3 cycles and a tree.
+    Latency: that of the lanes, which add the bias, and 1 cycle for the saturation.
     """
 
     def __init__(
@@ -77,17 +77,15 @@ class Affine(wiring.Component):
         lo, hi = min(lo, -1), max(hi, 0)
         self.in_width = shape_for(lo, hi).width
         source = LaneInput(1, lanes, self.in_width, True, lo, hi)
-        beats = len(constants.bias)
         exponent, sign = (
             table.transpose(1, 2, 0)[:, :, None, None, :]
             for table in (constants.exponent, constants.sign)
         )
-        self._terms = ShiftLanes(source, exponent, sign)
         rounding = 0
         if constants.rounding != "floor" and constants.shift:
             rounding = 1 << (constants.shift - 1)
-        self._bias = constants.bias + self._terms.correction(np.arange(beats)) + rounding
-        self.latency = self._terms.latency + 2
+        self._terms = ShiftLanes(source, exponent, sign, bias=constants.bias + rounding)
+        self.latency = self._terms.latency + 1
         super().__init__(
             {
                 "i_ahead": In(1),
@@ -130,17 +128,16 @@ class Affine(wiring.Component):
         m = Module()
         m.submodules.terms = terms = self._terms
         m.d.comb += [terms.i_words.eq(self.i_data), terms.i_ahead.eq(self.i_ahead)]
-        rom = FieldRom(len(self._bias))
+        rom = FieldRom(len(self._constants.bias))
         cut_off: list[Value] = []
         for lane in range(self._lanes):
-            product = Bounded(
+            biased = Bounded(
                 field(terms.o_sums, lane, terms.sum_width, terms.sum_lo < 0),
                 terms.sum_lo,
                 terms.sum_hi,
             )
-            biased = self._add_bias(m, rom, product, lane)
             output = Signal(self._out_width, name=f"output_{lane}", reset_less=True)
-            value, losses = self._saturate(m, rom, biased, lane)
+            value, losses = self._saturate(rom, biased, lane)
             cut_off += losses
             m.d.sync += output.eq(value)
             m.d.comb += self.o_data.word_select(lane, self._out_width).eq(output)
@@ -150,19 +147,7 @@ class Affine(wiring.Component):
         rom.attach(m, delayed(m, ahead, terms.latency, "ahead", reset_less=False))
         return m
 
-    def _add_bias(self, m: Module, rom: FieldRom, product: Bounded, lane: int) -> Bounded:
-        column = self._bias[:, lane]
-        lo, hi = int(column.min()), int(column.max())
-        shape = shape_for(lo, hi)
-        mask = (1 << shape.width) - 1
-        bits = rom.field([int(b) & mask for b in column], shape.width, f"bias_{lane}")
-        bias = bits.as_signed() if shape.signed else bits
-        total = Bounded(product.value + bias, product.lo + lo, product.hi + hi)
-        return register(m, total, f"biased_{lane}")
-
-    def _saturate(
-        self, m: Module, rom: FieldRom, biased: Bounded, lane: int
-    ) -> tuple[Value, list[Value]]:
+    def _saturate(self, rom: FieldRom, biased: Bounded, lane: int) -> tuple[Value, list[Value]]:
         """The lane's output, and the conditions under which it is cut off."""
         c = self._constants
         value = biased.value >> c.shift
@@ -182,15 +167,8 @@ class Affine(wiring.Component):
         real = c.real[:, lane]
         if c.lo <= 0 <= c.hi and not c.bias[~real, lane].any():
             return value, losses
-        kept = self._kept(m, rom, real.astype(int), lane)
+        kept = rom.field(real.astype(int), 1, f"real_{lane}")
         return Mux(kept, value, 0), [kept & loss for loss in losses]
-
-    def _kept(self, m: Module, rom: FieldRom, real: np.ndarray, lane: int) -> Value:
-        """Whether the lane carries a channel, in step with the biased value."""
-        field_bit = rom.field(real, 1, f"real_{lane}")
-        kept = Signal(name=f"kept_{lane}")
-        m.d.sync += kept.eq(field_bit)
-        return kept
 
 
 def _as(value: Value, is_signed: bool) -> Value:

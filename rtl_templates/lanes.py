@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from slipstick.rtl_templates.arithmetic import Bounded, field
-from slipstick.rtl_templates.weight_rom import FieldRom
+from slipstick.rtl_templates.weight_rom import FieldRom, RomStyle
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,16 @@ class LaneArray(wiring.Component):
     sum_lo: int
     sum_hi: int
 
-    def __init__(self, source: LaneInput, outputs: int, sum_width: int) -> None:
+    def __init__(
+        self,
+        source: LaneInput,
+        outputs: int,
+        sum_width: int,
+        steps: int = 1,
+        style: RomStyle | None = None,
+    ) -> None:
         self.source = source
+        self._steps, self._style = steps, style
         self.outputs = outputs
         self.sum_width = sum_width
         super().__init__(
@@ -72,6 +80,6 @@ class LaneArray(wiring.Component):
             }
         )
 
-    def constants(self, steps: int) -> FieldRom:
-        """What holds the weights of ``steps`` steps; another source of them replaces this."""
-        return FieldRom(steps)
+    def constants(self) -> FieldRom:
+        """What holds the weights; another source of them replaces this."""
+        return FieldRom(self._steps, self._style)

@@ -1,76 +1,33 @@
-"""Lanes that multiply by signed powers of two: a multiplexer, an exclusive-or, a tree."""
-
-from dataclasses import dataclass
-from functools import cached_property
+"""Lanes that multiply by signed powers of two: multiplexers inside chains of adders."""
 
 import numpy as np
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 
-from slipstick.rtl_templates.arithmetic import (
-    Bounded,
-    adder_tree,
-    register,
-    tree_latency,
-)
+from slipstick.rtl_templates.arithmetic import Bounded, register
+from slipstick.rtl_templates.compressor import compressor_latency, compressor_tree
 from slipstick.rtl_templates.lanes import LaneArray, LaneInput
 from slipstick.rtl_templates.numbers import shape_for
-from slipstick.rtl_templates.weight_rom import FieldRom
+from slipstick.rtl_templates.shift_lane import ShiftLane
+from slipstick.rtl_templates.weight_rom import FieldRom, RomStyle
 
-FINE_BITS = 2
-"""Low bits of an exponent that the first multiplexer decodes: 4 inputs + 2 selects, one LUT6."""
+LONGEST_CHAIN = 16
+"""Lanes of a chain. Words reach a lane late, by shift registers of one LUT a bit."""
 
-
-@dataclass(frozen=True)
-class _Lane:
-    """One lane: where it reads, and the weights it meets step by step."""
-
-    tap: int
-    channel: int
-    exponent: np.ndarray
-    negative: np.ndarray
-    nonzero: np.ndarray
-
-    @cached_property
-    def lowest(self) -> int:
-        """The smallest exponent; multiplexers shift by what others have more."""
-        return int(self.exponent.min())
-
-    @property
-    def scale(self) -> int:
-        """Exponent of the lane's own least significant bit."""
-        return max(0, self.lowest)
-
-    @property
-    def cut(self) -> int:
-        """Bits of the shifted value that are cut off: those below 1."""
-        return max(0, -self.lowest)
-
-    @cached_property
-    def spread(self) -> int:
-        """Largest shift the lane's multiplexers do."""
-        return int(self.exponent.max()) - self.lowest
-
-    def bits(self, source: LaneInput) -> int:
-        """Bits of the lane's shifted value, at least 1."""
-        return max(1, source.width + self.spread - self.cut)
-
-    def bounds(self, source: LaneInput) -> tuple[int, int]:
-        """Interval of the lane's term, inverted or not, at the lane's least significant bit."""
-        if source.signed:
-            lo, hi = (end << self.spread >> self.cut for end in (source.lo, source.hi))
-            reach = max(-lo, hi + 1)
-            return -reach, reach - 1
-        if self.negative.any():
-            return 0, (1 << self.bits(source)) - 1
-        return 0, source.hi << self.spread >> self.cut
+UNSHARED_CHAIN = 3
+"""The same where a word has a single reader: as far as registers do without such LUTs."""
 
 
 class ShiftLanes(LaneArray):
-    """``sum[p] = sum over taps, channels, terms of u``, with ``u`` the one's complement product.
+    """``sum[p] = sum over taps, channels, terms of u``, with ``u`` almost the product.
 
     ``u = floor(x * 2**exponent)``, inverted bit by bit where the weight is negative. The sum of
     the products is what the steps add up to plus `correction`: what inversion misses is a
-    constant of the weights, and it is added where a bias is added anyway.
+    constant of the weights, and it is added where a bias is added anyway. With a ``bias``, that is
+    here: then the sums are the products' and the bias, and nothing is missing.
+
+    The lanes of an output form chains. Each lane adds its term to the sum of those before it,
+    a cycle later than they did. So one operand of every adder is a register, and the LUTs that
+    take it in have five more inputs with which to choose the other operand.
 
     Parameters
     ----------
@@ -78,125 +35,176 @@ class ShiftLanes(LaneArray):
     exponent, sign : int64 ``(steps, P, taps, S, T)`` in the order of the steps. With
         ``blocks = lanes / S``, output ``p`` reads lanes ``[b*S, (b+1)*S)`` of a word, where
         ``b = p // (P / blocks)``.
+    style : what holds the weights.
+    bias : int64 ``(steps, P)``, added to every step's sums.
 
-    Latency: 1 cycle and the tree.
+    Latency: 1 cycle, the lanes of a chain, and the tree that adds the chains.
     """
 
-    def __init__(self, source: LaneInput, exponent: np.ndarray, sign: np.ndarray) -> None:
-        self.steps, outputs, *_ = exponent.shape
-        self._rows = [_row(source, exponent[:, p], sign[:, p], p, outputs) for p in range(outputs)]
-        self._levels = max(tree_latency(max(len(row), 1)) for row in self._rows)
-        self.latency = 1 + self._levels
-        bounds = [
-            [tuple(end << lane.scale for end in lane.bounds(source)) for lane in row]
-            for row in self._rows
+    def __init__(
+        self,
+        source: LaneInput,
+        exponent: np.ndarray,
+        sign: np.ndarray,
+        style: RomStyle | None = None,
+        bias: np.ndarray | None = None,
+    ) -> None:
+        steps, outputs, taps, channels, terms = exponent.shape
+        readers = outputs * channels // source.lanes
+        lanes = taps * channels * terms
+        self._chains = -(-lanes // (LONGEST_CHAIN if readers > 1 else UNSHARED_CHAIN))
+        self._length = -(-lanes // self._chains)
+        # Chains that are shorter begin later.
+        place = self._length * self._chains - lanes
+        self._rows = [
+            _row(source, exponent[:, p], sign[:, p], p // readers * channels, place)
+            for p in range(outputs)
         ]
-        self.sum_lo = min(sum(lo for lo, _ in row) for row in bounds)
-        self.sum_hi = max(sum(hi for _, hi in row) for row in bounds)
-        super().__init__(source, outputs, shape_for(self.sum_lo, self.sum_hi).width)
+        self._levels = compressor_latency(self._chains)
+        self.latency = 1 + self._length + self._levels
+        missing, lo, hi = np.zeros((3, steps, outputs), np.int64)
+        for p, row in enumerate(self._rows):
+            for lane in row.values():
+                missing[:, p] += lane.missing << lane.scale
+                lo[:, p] += lane.bounds[0] << lane.scale
+                hi[:, p] += lane.bounds[1] << lane.scale
+        self._added = np.zeros_like(missing) if bias is None else bias + missing
+        self._missing = missing if bias is None else np.zeros_like(missing)
+        self.sum_lo, self.sum_hi = int((lo + self._added).min()), int((hi + self._added).max())
+        super().__init__(source, outputs, shape_for(self.sum_lo, self.sum_hi).width, steps, style)
 
     def correction(self, starts: np.ndarray) -> np.ndarray:
         """What the summed steps of each output lack, int64 ``(beats, P)``.
 
         ``starts`` are the steps with which output beats begin.
-
-        A lane of ``n`` bits inverts an unsigned ``v`` to ``2**n - 1 - v``, a signed one to
-        ``-1 - v``.
         """
-        result = np.zeros((self.steps, len(self._rows)), np.int64)
-        for p, row in enumerate(self._rows):
-            for lane in row:
-                wrap = 0 if self.source.signed else 1 << lane.bits(self.source)
-                result[:, p] += lane.negative * ((1 - wrap) << lane.scale)
-        return np.asarray(np.add.reduceat(result, starts, axis=0))
+        return np.asarray(np.add.reduceat(self._missing, starts, axis=0))
 
     def model(self, words: np.ndarray) -> np.ndarray:
-        """``(steps, taps, lanes)`` integers to the sums ``(steps, P)``."""
-        sums = np.zeros((len(words), self.outputs), np.int64)
-        step = np.arange(len(words)) % self.steps
+        """``(steps, taps, lanes)`` integers, whole rounds of steps, to the sums ``(steps, P)``."""
+        rounds = words.reshape(-1, self._steps, *words.shape[1:])
+        sums = np.repeat(self._added[None], len(rounds), axis=0)
         for p, row in enumerate(self._rows):
-            for lane in row:
-                shifted = words[:, lane.tap, lane.channel] << lane.exponent[step] - lane.lowest
-                shifted >>= lane.cut
-                top = 0 if self.source.signed else 1 << lane.bits(self.source)
-                value = np.where(lane.negative[step], top - 1 - shifted, shifted)
-                sums[:, p] += np.where(lane.nonzero[step], value, 0) << lane.scale
-        return sums
+            for lane in row.values():
+                sums[:, :, p] += lane.term(rounds[:, :, lane.tap, lane.channel]) << lane.scale
+        return sums.reshape(-1, self.outputs)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        rom = self.constants(self.steps)
-        for p, row in enumerate(self._rows):
-            terms = [
-                self._term(m, rom, lane, f"{p}_{index}") for index, lane in enumerate(row)
-            ] or [Bounded(Const(0), 0, 0)]
-            total = adder_tree(m, terms, f"sum_{p}")
-            for level in range(tree_latency(len(terms)), self._levels):
-                total = register(m, total, f"sum_{p}_{level}")
+        rom = self.constants()
+        words = _Words(m, self.source, self.i_words)
+        for p in range(self.outputs):
+            total = self._sum(m, rom, words, p)
             m.d.comb += self.o_sums.word_select(p, self.sum_width).eq(total.value)
         rom.attach(m, self.i_ahead)
         return m
 
-    def _term(self, m: Module, rom: FieldRom, lane: _Lane, name: str) -> Bounded:
-        """The lane's term, one cycle after its word: fine shift, coarse shift, sign, mask."""
-        x = self.source.value(self.i_words, lane.tap, lane.channel)
-        bits = lane.spread.bit_length()
-        amount = rom.field(lane.exponent - lane.lowest, bits, f"exponent_{name}")
-        fine = min(lane.spread, (1 << FINE_BITS) - 1)
-        term = _shift(x.value, amount[:FINE_BITS], fine, 1)
-        if lane.spread > fine:
-            term = _shift(term, amount[FINE_BITS:], lane.spread >> FINE_BITS, 1 << FINE_BITS)
-        if lane.cut:
-            term = term >> lane.cut
-        lo, hi = lane.bounds(self.source)
-        if lane.negative.any():
-            negative = rom.field(lane.negative.astype(int), 1, f"negative_{name}")
-            term = _invert(m, term, negative, lo, hi, name)
-        if not lane.nonzero.all():
-            # A 0 chosen by one bit: synthesis uses the register's synchronous reset.
-            zero = rom.field((~lane.nonzero).astype(int), 1, f"zero_{name}")
-            term = Mux(zero, 0, term)
-        term = register(m, Bounded(term, lo, hi), f"term_{name}").value
-        scale = lane.scale
-        return Bounded(term << scale if scale else term, lo << scale, hi << scale)
+    def _sum(self, m: Module, rom: FieldRom, words: "_Words", p: int) -> Bounded:
+        """Sum of the lanes of output ``p``, modulo its format."""
+        row = self._rows[p]
+        if not row:
+            return self._start(rom, p, 0, self.latency)
+        # Each lane adds its base and one: the first chain begins with what takes these off again.
+        surplus = sum((lane.base << lane.scale) + 1 for lane in row.values())
+        sums = []
+        for chain in range(self._chains):
+            places = (late * self._chains + chain for late in range(self._length))
+            lanes = {late: row[place] for late, place in enumerate(places) if place in row}
+            if lanes:
+                begin = Bounded(Const(0), 0, 0)
+                if not sums:
+                    begin = self._start(rom, p, surplus, min(lanes) + 1)
+                sums.append(self._chain(m, rom, words, lanes, begin, f"{p}_{chain}"))
+        total = compressor_tree(m, sums, self.sum_width, f"sum_{p}")
+        for level in range(compressor_latency(len(sums)), self._levels):
+            total = register(m, total, f"sum_{p}_{level}")
+        return total
+
+    def _start(self, rom: FieldRom, p: int, surplus: int, delay: int) -> Bounded:
+        """What output ``p`` adds to its products, less ``surplus``, modulo its format."""
+        most = (1 << self.sum_width) - 1
+        table = self._added[:, p] - surplus & most
+        value = rom.field(table, self.sum_width, f"start_{p}", delay)
+        return Bounded(value, 0, int(table.max()))
+
+    def _chain(
+        self,
+        m: Module,
+        rom: FieldRom,
+        words: "_Words",
+        lanes: dict[int, ShiftLane],
+        total: Bounded,
+        name: str,
+    ) -> Bounded:
+        """``total`` plus the terms of ``lanes``, each as many cycles late as its key says."""
+        most = (1 << self.sum_width) - 1
+        for late in range(min(lanes), self._length):
+            if late in lanes:
+                term = self._term(m, rom, words, lanes[late], late, f"{name}_{late}")
+                total = _plus_one(total, term, lanes[late].scale, most)
+            total = register(m, total, f"chain_{name}_{late}")
+        return total
+
+    def _term(
+        self, m: Module, rom: FieldRom, words: "_Words", lane: ShiftLane, late: int, name: str
+    ) -> Bounded:
+        """The lane's term, ``late`` cycles and one after its word."""
+        if lane.is_late:
+            y = words.late(lane.tap, lane.channel, late + 1)
+        else:
+            x = words.late(lane.tap, lane.channel, late)
+            early = lane.early(rom, x, name, late)
+            y = Signal(early.shape(), name=f"early_{name}", reset_less=True)
+            m.d.sync += y.eq(early)
+        return lane.late(rom, y, name, late + 1)
+
+
+def _plus_one(total: Bounded, term: Bounded, scale: int, most: int) -> Bounded:
+    """``total + (term << scale) + 1``, cut to the format of ``[0, most]``.
+
+    Synthesis feeds one operand of an adder to the carries as it is and has LUTs take in the
+    other. Of a sum it picks the narrower one for the carries, of a difference always the first:
+    so this is a difference, with the term where it belongs.
+    """
+    hi = min(most, total.hi + (term.hi << scale) + 1)
+    inverted = ~Cat(Const(0, scale), term.value)
+    bits = hi.bit_length()
+    above = max(0, bits - len(inverted))
+    operand = Cat(inverted, Const((1 << above) - 1, above))
+    return Bounded((total.value - operand)[:bits], 0, hi)
+
+
+class _Words:
+    """The channels of the words, now and some cycles ago."""
+
+    def __init__(self, m: Module, source: LaneInput, words: Value) -> None:
+        self._m, self._source, self._words = m, source, words
+        self._late: dict[tuple[int, int], list[Value]] = {}
+
+    def late(self, tap: int, channel: int, cycles: int) -> Value:
+        """Channel ``channel`` of word ``tap``, ``cycles`` ago."""
+        now = self._source.value(self._words, tap, channel).value
+        late = self._late.setdefault((tap, channel), [now])
+        while len(late) <= cycles:
+            signal = Signal(now.shape(), name=f"x_{tap}_{channel}_{len(late)}", reset_less=True)
+            self._m.d.sync += signal.eq(late[-1])
+            late.append(signal)
+        return late[cycles]
 
 
 def _row(
-    source: LaneInput, exponent: np.ndarray, sign: np.ndarray, p: int, outputs: int
-) -> list[_Lane]:
-    """The lanes of output ``p`` that ever meet a weight that is not 0; arrays (steps, Q, S, T)."""
-    channels = exponent.shape[2]
-    first = p // (outputs // (source.lanes // channels)) * channels
-    lanes = []
-    for tap, channel, term in np.ndindex(*exponent.shape[1:]):
-        signs = sign[:, tap, channel, term]
-        nonzero = signs != 0
-        if nonzero.any():
-            exponents = exponent[:, tap, channel, term]
-            # A zero weight takes the smallest exponent there is, so that it widens nothing.
-            exponents = np.where(nonzero, exponents, exponents[nonzero].min())
-            lanes.append(_Lane(tap, first + channel, exponents, signs < 0, nonzero))
+    source: LaneInput, exponent: np.ndarray, sign: np.ndarray, channel: int, place: int
+) -> dict[int, ShiftLane]:
+    """The lanes of one output that ever meet a weight that is not 0; arrays (steps, Q, S, T).
+
+    They read the words from ``channel`` on and have places from ``place`` on. The terms of a
+    channel lie side by side, mostly in chains that need it in the same cycle.
+    """
+    lanes = {}
+    for index, (tap, s, term) in enumerate(np.ndindex(*exponent.shape[1:])):
+        signs = sign[:, tap, s, term]
+        if signs.any():
+            exponents = exponent[:, tap, s, term]
+            lane = ShiftLane(source, tap, channel + s, exponents, signs < 0, signs != 0)
+            lanes[place + index] = lane
     return lanes
-
-
-def _invert(m: Module, value: Value, inverts: Value, lo: int, hi: int, name: str) -> Value:
-    """``value`` in the format of ``[lo, hi]``, every bit inverted where ``inverts``."""
-    shape = shape_for(lo, hi)
-    padded = Signal(shape, name=f"shifted_{name}")
-    m.d.comb += padded.eq(value)
-    inverted = padded ^ inverts.replicate(shape.width)
-    return inverted.as_signed() if shape.signed else inverted.as_unsigned()
-
-
-def _shift(x: Value, amount: Value, most: int, unit: int) -> Value:
-    """``x << amount * unit`` for an amount of at most ``most``, as a tree of multiplexers."""
-    choices = [x << shift * unit if shift else x for shift in range(most + 1)]
-    bit = 0
-    while len(choices) > 1:
-        pairs = [
-            Mux(amount[bit], odd, even)
-            for even, odd in zip(choices[::2], choices[1::2], strict=False)
-        ]
-        choices = pairs + choices[len(pairs) * 2 :]
-        bit += 1
-    return choices[0]

@@ -1,18 +1,42 @@
-"""The constants that lanes need step after step, gathered into one ROM."""
+"""The constants that lanes need step after step, gathered into ROMs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
 
 import numpy as np
 from amaranth.hdl import Const, Module, Mux, Signal, Value
 
-from slipstick.rtl_templates.rom import Rom
+from slipstick.rtl_templates.arithmetic import delayed
+from slipstick.rtl_templates.rom import Rom, rom_lookup
 
 LUT_DEPTH = 128
 """Rows of a table that goes to LUTs, two a bit; deeper ones are worth a block RAM."""
 
+SHARED_DELAYS = 3
+"""Delays whose fields one block RAM holds: two registers a bit make up for the difference.
+
+Three would become a shift register in a LUT.
+"""
+
+RomStyle = Literal["lut", "block"]
+
+
+def rom_style(rows: int) -> RomStyle:
+    """Where a table of ``rows`` goes unless it is said otherwise."""
+    return "lut" if rows <= LUT_DEPTH else "block"
+
+
+@dataclass(frozen=True)
+class _Field:
+    signal: Signal
+    table: Sequence[int] | np.ndarray
+    delay: int
+
 
 class FieldRom:
-    """Collects one table a field, then builds one ROM that is read row after row.
+    """Collects one table a field, then builds ROMs that are read row after row.
 
     Row ``r`` is that of the ``r``-th step, modulo the number of rows. Fields whose rows are all
     equal become constants and cost nothing.
@@ -20,40 +44,76 @@ class FieldRom:
     Parameters
     ----------
     rows : rows of every table.
+    style : what holds the tables; without it, what their depth asks for.
     """
 
     AHEAD = 2
-    """Cycles from `attach`'s ``advance`` to the row at the fields."""
+    """Cycles from `attach`'s ``advance`` to the row at the fields that have no delay."""
 
-    def __init__(self, rows: int) -> None:
-        self._rows = rows
-        self._fields: list[tuple[Signal, Sequence[int] | np.ndarray]] = []
+    def __init__(self, rows: int, style: RomStyle | None = None) -> None:
+        self._rows, self._style = rows, style or rom_style(rows)
+        self._read: list[_Field] = []
+        self._decoded: list[_Field] = []
 
-    def field(self, table: Sequence[int] | np.ndarray, width: int, name: str) -> Value:
-        """The value of this field in the current step; ``table`` holds unsigned integers."""
+    def field(
+        self,
+        table: Sequence[int] | np.ndarray,
+        width: int,
+        name: str,
+        delay: int = 0,
+        spare: int = 0,
+    ) -> Value:
+        """The value of this field in the step of ``delay`` cycles ago.
+
+        ``table`` holds unsigned integers. ``spare`` inputs are left in every LUT that reads the
+        field: where the number of the step fits in there, the table vanishes into these LUTs.
+        """
         if len(set(table)) == 1:
             return Const(int(table[0]), max(width, 1))
         signal = Signal(width, name=name)
-        self._fields.append((signal, table))
+        decodes = self._style == "lut" and (self._rows - 1).bit_length() <= spare
+        fields = self._decoded if decodes else self._read
+        fields.append(_Field(signal, table, delay))
         return signal
 
     def attach(self, m: Module, advance: Signal) -> None:
-        """Builds the ROM into ``m``; the field's row follows `AHEAD` cycles after ``advance``."""
-        if not self._fields:
+        """Builds the ROMs into ``m``; a row follows `AHEAD` cycles after ``advance``."""
+        fields = self._read + self._decoded
+        if not fields:
             return
-        words = [0] * self._rows
-        position = 0
-        for signal, table in self._fields:
-            for row, value in enumerate(table):
-                words[row] |= int(value) << position
-            position += len(signal)
-        style = "lut" if self._rows <= LUT_DEPTH else "block"
-        m.submodules.weights = rom = Rom(words, width=position, style=style, latency=self.AHEAD)
         row = Signal(range(self._rows), name="row")
         with m.If(advance):
             m.d.sync += row.eq(Mux(row == self._rows - 1, 0, row + 1))
-        m.d.comb += rom.addr.eq(row)
+        rows = [row]
+        for cycle in range(self.AHEAD + max(field.delay for field in fields)):
+            rows.append(delayed(m, rows[-1], 1, f"row_{cycle}"))
+        for field in self._decoded:
+            index = rows[self.AHEAD + field.delay]
+            found = rom_lookup(m, index, field.table, len(field.signal), f"{field.signal.name}_row")
+            m.d.comb += field.signal.eq(found)
+        shared = SHARED_DELAYS if self._style == "block" else 1
+        by_delay = sorted(self._read, key=lambda field: field.delay)
+        for group, members in groupby(by_delay, lambda field: field.delay // shared):
+            self._attach_rom(m, rows[group * shared :], list(members), group * shared)
+
+    def _attach_rom(self, m: Module, rows: list[Signal], fields: list[_Field], delay: int) -> None:
+        """One ROM of ``fields``, which are due ``delay`` cycles late or a few more."""
+        words = [0] * self._rows
         position = 0
-        for signal, _ in self._fields:
-            m.d.comb += signal.eq(rom.data[position : position + len(signal)])
-            position += len(signal)
+        for field in fields:
+            for row, value in enumerate(field.table):
+                words[row] |= int(value) << position
+            position += len(field.signal)
+        # The second register goes where it is cheap: LUTs have a short way to their data, block
+        # RAM a long one.
+        early = self._style == "lut"
+        rom = Rom(words, width=position, style=self._style, latency=1 if early else 2)
+        m.submodules[f"weights_{delay}"] = rom
+        m.d.comb += rom.addr.eq(rows[1 if early else 0])
+        position = 0
+        for field in fields:
+            bits = Signal(len(field.signal), name=f"{field.signal.name}_read")
+            m.d.comb += bits.eq(rom.data[position : position + len(bits)])
+            late = delayed(m, bits, field.delay - delay, field.signal.name)
+            m.d.comb += field.signal.eq(late)
+            position += len(bits)
