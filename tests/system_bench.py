@@ -11,7 +11,7 @@ from slipstick.driver.memory import result_bytes
 from slipstick.registers import register_map
 from slipstick.sim.system.device import SimulatedSystem
 from slipstick.sim.system.library import system_files, system_library
-from slipstick.sim.system.run import golden_outputs
+from slipstick.sim.system.summary import golden_outputs
 
 START, SOFT_RESET, ABANDON = 1, 2, 4
 BUSY, DONE, FAILED, RESETTING, BUS_BUSY = 1, 2, 4, 8, 16

@@ -19,7 +19,8 @@ from slipstick.errors import SlipstickError
 from slipstick.sim.system.device import SimulatedSystem
 from slipstick.sim.system.hosted import Host, HostedRun
 from slipstick.sim.system.library import system_files
-from slipstick.sim.system.run import golden_outputs, simulate_system
+from slipstick.sim.system.run import simulate_system
+from slipstick.sim.system.summary import golden_outputs
 
 SHIPPED = "addressnet resnet_adder shift_lenet shiftaddnet shiftnet sparse_shiftnet".split()
 
@@ -78,16 +79,28 @@ def test_second_run_compiles_no_hardware_and_repeats_the_first(picture, monkeypa
 def test_wrong_result_is_found_where_it_is(picture, monkeypatch):
     def golden(graph, images):
         values = golden_outputs(graph, images)
-        values[3, 1, 4, 5] += 1
-        values[4, 2, 8, 10] -= 2
+        if len(images) == 6:
+            values[3, 1, 4, 5] += 1
+            values[4, 2, 8, 10] -= 2
         return values
 
-    monkeypatch.setattr("slipstick.sim.system.run.golden_outputs", golden)
+    monkeypatch.setattr("slipstick.sim.system.summary.golden_outputs", golden)
     result = simulate_system(picture.folder, frames=6)
     wrong = result.first_mismatch
     assert (result.mismatches, result.ok) == (2, False)
     assert (wrong.frame, wrong.channel, wrong.row, wrong.column) == (3, 1, 4, 5)
     assert wrong.expected == wrong.got + 1
+
+
+def test_wrong_result_of_the_measured_runs_is_found(picture, monkeypatch):
+    def golden(graph, images):
+        values = golden_outputs(graph, images)
+        values[len(images) // 8 :, 0, 0, 0] += len(images) == 128
+        return values
+
+    monkeypatch.setattr("slipstick.sim.system.summary.golden_outputs", golden)
+    result = simulate_system(picture.folder, frames=6)
+    assert (result.mismatches, result.first_mismatch.frame) == (128 - 16, 16)
 
 
 @pytest.mark.parametrize(
@@ -229,8 +242,12 @@ def shipped(root, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
-def test_thousand_images_on_a_shipped_network(root, shipped, name):
-    images = root / "examples/data/fashion_mnist_test.npz"
+def test_thousand_images_on_a_shipped_network(root, shipped, tmp_path, name):
+    # The test images that are shipped, twice.
+    with np.load(root / "examples/data/fashion_mnist_test.npz") as archive:
+        twice = {key: np.concatenate([archive[key]] * 2) for key in ("images", "labels")}
+    images = tmp_path / "images.npz"
+    np.savez_compressed(images, **twice)
     folder = shipped(name)
     result = simulate_system(folder, images=images, frames=1000)
     assert (result.frames, result.mismatches, result.error) == (1000, 0, None)

@@ -17,7 +17,7 @@ from slipstick.driver.memory import result_bytes
 from slipstick.sim.compile import Recipe, Verilated, cocotb_recipe, kept
 from slipstick.sim.protocol import FOLDER_VARIABLE
 from slipstick.sim.system.library import system_files
-from slipstick.sim.system.run import golden_outputs
+from slipstick.sim.system.summary import golden_outputs
 from slipstick.system import TOP
 
 SHIPPED = "addressnet resnet_adder shift_lenet shiftaddnet shiftnet sparse_shiftnet".split()

@@ -3,29 +3,23 @@
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 
 from slipstick.build_folder import Manifest
 from slipstick.built import read_build
-from slipstick.graph import Graph, run
-from slipstick.sim.frames import Frames, load_frames
-from slipstick.sim.golden import frames_at_once
-from slipstick.sim.result import Mismatch
+from slipstick.sim.frames import load_frames
 from slipstick.sim.run import Progress
-from slipstick.sim.summary import accuracy_of
 from slipstick.sim.system.board import Board, compile_program
 from slipstick.sim.system.device import Profile
-from slipstick.sim.system.hosted import Counters, Host, HostedRun
+from slipstick.sim.system.hosted import Host, HostedRun
 from slipstick.sim.system.library import system_files, system_library
 from slipstick.sim.system.program import compile_driver
 from slipstick.sim.system.result import SystemResult, write_result
+from slipstick.sim.system.summary import Ran, Runs, summarise
 
-WORD_BYTES = 8
 FRAMES, ARM_FRAMES = 20, 4
 """Of a build folder's own that are run when nobody says how many."""
 BATCH_CYCLES = 400_000
@@ -88,9 +82,10 @@ def simulate_system(
         )
         seconds = time.monotonic() - start
         report(len(chosen), len(chosen), "measuring")
-        measured = None if done.error else _measure(driver, manifest, chosen.images, seed)
+        measured = () if done.error else _measure(driver, manifest, chosen.images, seed)
     processor = "an emulated Cortex-A9" if arm else "this machine"
-    result = _summarise(manifest, graph, chosen, done, measured, seconds, processor)
+    runs = Runs(Ran(chosen.images, done), measured, seconds, processor)
+    result = summarise(manifest, graph, chosen, runs)
     write_result(folder, result.to_json())
     return result
 
@@ -109,83 +104,14 @@ class Driver(Protocol):
         """Runs ``images``, integers ``(N, C, H, W)``, about ``batch`` at a time."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What a fast memory shows: counters of one batch, and cycles a frame once it was full."""
-
-    frames: int
-    counters: Counters
-    cycles_per_frame: float
-
-
-def _measure(driver: Driver, manifest: Manifest, images: np.ndarray, seed: int) -> Measured | None:
-    """None where the driver says that something went wrong."""
+def _measure(driver: Driver, manifest: Manifest, images: np.ndarray, seed: int) -> tuple[Ran, Ran]:
+    """A batch with a fast memory, and one that is twice as long."""
     affordable = MEASURED_CYCLES // manifest.cycles_per_frame
     # A power of two, so that results end at the same place in a burst: it is the end that counts.
     half = LEAST_MEASURED
     while 2 * half <= min(affordable, MOST_MEASURED):
         half *= 2
-    many = np.concatenate([images] * -(-2 * half // len(images)))[: 2 * half]
-    some, all_ = (driver.run(part, len(part), seed, "fast") for part in (many[:half], many))
-    if some.counters is None or all_.counters is None:
-        return None
-    # The second half of a batch: early frames come faster or slower, while FIFOs fill.
-    return Measured(2 * half, all_.counters, (all_.counters.cycles - some.counters.cycles) / half)
-
-
-def golden_outputs(graph: Graph, images: np.ndarray) -> np.ndarray:
-    """What must leave the network for ``images``, integers ``(N, C, H, W)``."""
-    step = frames_at_once(graph)
-    return np.concatenate(
-        [
-            run(graph, torch.from_numpy(images[start : start + step]))[graph.output].numpy()
-            for start in range(0, len(images), step)
-        ]
-    )
-
-
-def _summarise(
-    manifest: Manifest,
-    graph: Graph,
-    frames: Frames,
-    done: HostedRun,
-    measured: Measured | None,
-    seconds: float,
-    processor: str,
-) -> SystemResult:
-    golden = golden_outputs(graph, frames.images)
-    expected = golden[: len(done.outputs)]
-    counters = done.counters
-    fast = measured.counters if measured else None
-    interval = measured.cycles_per_frame if measured else None
-    return SystemResult(
-        frames=len(frames),
-        mismatches=int((done.outputs != expected).sum()),
-        first_mismatch=_first_mismatch(done.outputs, expected),
-        error=done.error,
-        violations=done.violations,
-        cycles_per_frame=interval,
-        ideal_cycles_per_frame=manifest.cycles_per_frame,
-        random_cycles_per_frame=counters.cycles / len(frames) if counters else None,
-        frames_per_second=manifest.board.clock_mhz * 1e6 / interval if interval else None,
-        bytes_per_read_burst=WORD_BYTES * fast.read_beats / fast.read_bursts if fast else None,
-        bytes_per_write_burst=WORD_BYTES * fast.write_beats / fast.write_bursts if fast else None,
-        read_utilisation=fast.read_beats / fast.cycles if fast else None,
-        write_utilisation=fast.write_beats / fast.cycles if fast else None,
-        read_stalls_per_frame=fast.read_stalls / measured.frames if fast and measured else None,
-        write_stalls_per_frame=fast.write_stalls / measured.frames if fast and measured else None,
-        accuracy=None if done.error else accuracy_of(graph, frames, [done.outputs]),
-        integer_accuracy=accuracy_of(graph, frames, [golden]),
-        simulated_frames_per_wall_second=len(done.outputs) / seconds,
-        seconds=seconds,
-        processor=processor,
-    )
-
-
-def _first_mismatch(outputs: np.ndarray, expected: np.ndarray) -> Mismatch | None:
-    wrong = np.argwhere(outputs != expected)
-    if not len(wrong):
-        return None
-    frame, channel, row, column = map(int, wrong[0])
-    place = (frame, channel, row, column)
-    return Mismatch(*place, int(expected[place]), int(outputs[place]))
+    many = np.concatenate([images] * -(-2 * half // len(images)))
+    parts = (many[:half], many[: 2 * half])
+    some, all_ = (Ran(part, driver.run(part, len(part), seed, "fast")) for part in parts)
+    return some, all_
