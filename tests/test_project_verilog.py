@@ -57,8 +57,9 @@ def yosys(project, *commands):
     return done.stdout
 
 
-@pytest.mark.parametrize("name", ["zc706", "microzed-7020"])
-@pytest.mark.parametrize("top", TOPS)
+@pytest.mark.parametrize(
+    ("name", "top"), [*(("zc706", top) for top in TOPS), ("microzed-7020", "zynq_top")]
+)
 def test_all_parts_fit_together(projects, name, top):
     yosys(
         projects[name],
@@ -92,7 +93,9 @@ def test_tops_of_ip_cores_are_plain_verilog_wires(projects, top):
     yosys(projects["zc706"], f"read_verilog {top}.v")
 
 
-@pytest.mark.parametrize("top", TOPS)
+@pytest.mark.parametrize(
+    "top", [TOPS[0], *(pytest.param(top, marks=pytest.mark.slow) for top in TOPS[1:])]
+)
 def test_lint(projects, tmp_path, top):
     assert complaints(projects["zc706"], top, tmp_path) <= HARMLESS
 
