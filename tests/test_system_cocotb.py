@@ -92,10 +92,8 @@ def tiny(build, tmp_path_factory):
     return copy
 
 
-@pytest.mark.parametrize(
-    ("simulator", "separate_clocks"),
-    [("verilator", False), ("verilator", True), ("icarus", False)],
-)
+# Icarus knows X: what is not reset must not reach the buses.
+@pytest.mark.parametrize(("simulator", "separate_clocks"), [("verilator", True), ("icarus", False)])
 def test_small_network(tiny, tmp_path, simulator, separate_clocks):
     bench(
         tiny,
