@@ -86,7 +86,10 @@ def test_build_goes_from_sources_to_a_bitstream(clean, tmp_path, name):
     if target.clock_mhz != target.zynq.bus_mhz:
         expected["core"] = 1000 / target.clock_mhz
     assert clocks == expected
-    assert len(recorded.of("set_clock_groups")) == len(expected) - 1
+    crossings = {(call[2], call[4], float(call[5])) for call in recorded.of("set_max_delay")}
+    both = {("bus", "core", 5.0), ("core", "bus", 5.0)} if "core" in expected else set()
+    assert crossings == both
+    assert ["ASYNC_REG", "TRUE", "stage0_reg stage1_reg"] in recorded.of("set_property")
     reports = {"timing", "utilisation", "utilisation_by_module", "power", "drc"}
     assert {path.stem for path in (project / "output").glob("*.rpt")} == reports
 
@@ -174,6 +177,8 @@ def test_block_design(clean, tmp_path, name):
     assert ["board_part", target.zynq.board_part, "project"] in recorded.of("set_property")
     address = ["-offset", "0x43C00000", "-range", "64K", "slipstick/s_axi/reg0"]
     assert address in recorded.of("assign_bd_address")
+    late = [call[0] for call in recorded.of("set_property")].count("used_in_synthesis")
+    assert late == len(recorded.of("set_max_delay")) / 2 == int(two)
     made = {path.name for path in (project / "output").glob("system.*")}
     assert made == {"system.bit", "system.bin", "system.hwh", "system.xsa"}
     # A second time with the cores that are there.

@@ -189,6 +189,21 @@ def test_a_build_without_its_top_is_refused(network, tmp_path):
     assert not list(copy.glob("*project-*"))
 
 
+def test_synchronisers_are_named_as_the_constraints_expect(projects):
+    def named(name):
+        texts = {path.stem: path.read_text() for path in (projects[name] / "rtl").glob("*.v")}
+        pairs = [[f"stage{n}" for n in (0, 1) if f" stage{n} <= " in t] for t in texts.values()]
+        found = {stem for stem, pair in zip(texts, pairs, strict=True) if pair}
+        assert all(pair in ([], ["stage0", "stage1"]) for pair in pairs)
+        return found
+
+    assert named("microzed-7020") == {"zynq_top_reset"}
+    crossing = named("zc706") - {"zynq_top_reset"}
+    assert len(crossing) > 10
+    assert all(stem.startswith("slipstick_system_core") for stem in crossing)
+
+
+@pytest.mark.slow
 def test_same_build_same_project(network, projects, tmp_path):
     again = write_project(network, board("zc706"), tmp_path / "again")
     assert contents(again) == contents(projects["zc706"])

@@ -142,6 +142,7 @@ vivado get_files {-all} {-of_objects -filter} 0 1 {
         return system.bd
     }
     set found [dict keys $::state(files) [lindex $rest 0]]
+    lappend found {*}[lsearch -all -inline $::state(xdc) [lindex $rest 0]]
     need {[llength $found] > 0} "no file '[lindex $rest 0]' in the project"
     return $found
 }
@@ -260,6 +261,7 @@ vivado get_cells {-hierarchical} {-filter} 0 1 {
     switch -glob [option $given -filter {}] {
         "IS_PRIMITIVE && REF_NAME =~ DSP48\\*" {return [lrepeat [setting DSPS 0] dsp]}
         "IS_PRIMITIVE && REF_NAME =~ LD\\?E" {return [lrepeat [setting LATCHES 0] latch]}
+        "NAME =~ */stage0_reg* || NAME =~ */stage1_reg*" {return {stage0_reg stage1_reg}}
     }
     error "unexpected filter '[option $given -filter {}]'"
 }
@@ -297,12 +299,8 @@ vivado get_ports {} {-filter} 1 1 {
     need {[lindex $rest 0] in $::state(ports)} "no port '[lindex $rest 0]'"
     return $rest
 }
-proc set_clock_groups args {
-    record set_clock_groups $args
-    need {[lindex $args 0] eq "-asynchronous"} "groups of which kind?"
-    foreach {group -} [lrange $args 1 end] {
-        need {$group eq "-group"} "unknown option '$group'"
-    }
+vivado set_max_delay {-datapath_only} {-from -to -through} 1 1 {
+    need {[dict exists $given -from]} "-datapath_only needs a start"
 }
 vivado set_false_path {-setup -hold} {-from -to -through} 0 0 {}
 

@@ -80,6 +80,8 @@ save_bd_design
 add_files -norecurse [list [make_wrapper -files [get_files system.bd] -top]]
 if {$separate_clocks} {
     add_files -fileset constrs_1 -norecurse [placed block_design.xdc]
+    # Synthesis of the top sees the cores as empty boxes, without the clocks and cells named there.
+    set_property used_in_synthesis false [get_files */block_design.xdc]
 }
 set_property top system_wrapper [current_fileset]
 update_compile_order -fileset sources_1
