@@ -12,6 +12,8 @@ from slipstick.system import TOP, system_verilog
 
 LIBRARY = "libslipstick_system.so"
 SOURCE = "system.cpp"
+HEADER = "slipstick_sim.h"
+"""The C interface as the driver's port to the simulated system declares it."""
 SHARED = ["-CFLAGS", "-fPIC"]
 
 
@@ -41,5 +43,6 @@ def system_library(folder: Path, verilog: Mapping[str, str]) -> Path:
 
 
 def _harness() -> dict[str, str]:
-    folder = resources.files(__package__).joinpath("harness")
-    return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    own = resources.files(__package__).joinpath("harness")
+    shared = resources.files("slipstick.firmware").joinpath("ports", "host", HEADER)
+    return {path.name: path.read_text(encoding="utf-8") for path in (*own.iterdir(), shared)}

@@ -1,5 +1,7 @@
 // The core's own clock beside the bus clock, where the system has one.
 #pragma once
+#include <utility>
+
 #include "Vsystem.h"
 #include "profile.h"
 

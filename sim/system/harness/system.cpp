@@ -7,6 +7,8 @@
 #include "clocks.h"
 #include "read_slave.h"
 #include "register_master.h"
+// What the C driver knows of us; it must agree with what is defined below.
+#include "slipstick_sim.h"
 #include "verilated.h"
 #include "write_slave.h"
 
