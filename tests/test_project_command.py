@@ -92,12 +92,14 @@ def test_vivado_is_run(cli, toy, tmp_path, vivado):
 
 def test_missed_timing_is_a_failed_check(cli, toy, tmp_path, vivado, monkeypatch):
     monkeypatch.setenv("SETUP_SLACK", "-0.3")
-    done = cli("build", toy, "-o", tmp_path / "out")
+    copy = Path(shutil.copytree(toy, tmp_path / "copy"))
+    done = cli("build", copy, "--board", "pynq-z2")
     assert done.code == 1
     assert "12,345 lut, 23,456 ff, 17.5 bram36, 0 dsp, 0 latches" in done.out
     assert "setup -0.300 ns, hold +0.031 ns" in done.out
     assert "none: see what is wrong in vivado.log" in done.out
-    assert "ERROR: timing is not met" in (tmp_path / "out/vivado.log").read_text()
+    log = copy / "project-pynq-z2" / "vivado.log"
+    assert "ERROR: timing is not met" in log.read_text()
 
 
 @pytest.mark.parametrize(
