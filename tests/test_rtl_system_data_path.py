@@ -83,13 +83,13 @@ BUSY = {"stall": 0.3, "idle": 0.2, "latency": 6}, {"stall_address": 0.3, "stall_
 
 @pytest.mark.parametrize("size", SIZES)
 def test_frames_of_any_size(size):
-    path = Loop((1,), 1, 1, size) if size < 200 else Loop((4,), 4, 1, size // 4)
+    path = Loop((1,), 1, 1, size) if size < 200 else Loop((8,), 8, 1, size // 8)
     frames = 8 if size < 200 else 2
     # Sources overlap, destinations are odd steps apart; both cross 4 KiB.
     copy(path, (0x1FFB, size // 3 + 1, 0x8FFC, size + 1, frames), *BUSY)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.data())
 def test_any_batch(data):
     lanes = data.draw(st.sampled_from([1, 3, 5, 8, 16]), "lanes")

@@ -139,7 +139,7 @@ def test_writes_the_bytes_of_results_and_no_other(size, order):
     Bench(results).run(memory={**BUSY, "order": order}, send=0.2, command=0.3)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(
     st.lists(st.tuples(st.integers(0, 2**20), st.integers(1, 300)), min_size=1, max_size=8),
     st.sampled_from([16, 17, 32]),
