@@ -83,22 +83,16 @@ def bench(folder, work, *, frames, pauses, simulator="verilator", separate_clock
     assert not list(results.iter("failure")), done.stdout[-6000:]
 
 
-@pytest.fixture(scope="module")
-def tiny(build, tmp_path_factory):
-    copy = tmp_path_factory.mktemp("system") / "tiny"
-    copy.mkdir()
-    for path in build.folder.iterdir():
-        (copy / path.name).symlink_to(path)
-    return copy
-
-
 # Icarus knows X: what is not reset must not reach the buses.
-@pytest.mark.parametrize(("simulator", "separate_clocks"), [("verilator", True), ("icarus", False)])
-def test_small_network(tiny, tmp_path, simulator, separate_clocks):
+@pytest.mark.parametrize(
+    ("simulator", "separate_clocks"),
+    [("icarus", False), pytest.param("verilator", True, marks=pytest.mark.slow)],
+)
+def test_small_network(picture, tmp_path, simulator, separate_clocks):
     bench(
-        tiny,
+        picture.folder,
         tmp_path,
-        frames=4,
+        frames=3,
         pauses=[0.0, 0.5],
         simulator=simulator,
         separate_clocks=separate_clocks,
