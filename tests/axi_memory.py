@@ -168,7 +168,7 @@ class Pulses:
 
 @dataclass
 class _Channel:
-    """What the master gives on one channel; checks that it waits for nobody and stays."""
+    """What the master gives on one channel; checks that it does not wait for ready, and stays."""
 
     bus: Any
     prefix: str
@@ -182,10 +182,10 @@ class _Channel:
         return tuple(ctx.get(getattr(self.bus, self.prefix + name)) for name in self.names)
 
     def drive(self, ctx: Any, ready: bool) -> None:
-        port = getattr(self.bus, f"{self.prefix}ready")
-        before = self.look(ctx)
+        port, valid = (getattr(self.bus, self.prefix + name) for name in ("ready", "valid"))
+        before = ctx.get(valid)
         ctx.set(port, ready)
-        assert self.look(ctx) == before, f"{self.prefix}valid depends on its ready"
+        assert ctx.get(valid) == before, f"{self.prefix}valid depends on its ready"
         self.ready = ready
 
     def taken(self, ctx: Any) -> tuple[int, ...] | None:
