@@ -31,7 +31,8 @@ class Unpacker(wiring.Component):
     o : the beats.
     wanting : it needs a word and none is there; also between frames.
 
-    Latency: 1 cycle; one beat a cycle, or one chunk of up to 8 bytes.
+    Latency: 1 cycle; one beat a cycle, or one chunk of up to 8 bytes, and one cycle more behind a
+    frame whose last beat needs the word that comes.
 
     Cost of 8-bit lanes with Yosys 0.70 (LUT, FF): 1 lane: 44, 79; 3: 101, 79; 8: 211, 79; 16: 217,
     144.
