@@ -110,7 +110,8 @@ class DataPath(wiring.Component):
             sources.first.eq(self.source),
             sources.stride.eq(self.source_stride),
             sources.frames.eq(self.frames),
-            self.read_stalls.eq(unpacker.wanting),
+            # Behind the last frame nothing is there to be wanted.
+            self.read_stalls.eq(unpacker.wanting & (sources.o.valid | ~reader.idle)),
         ]
         wiring.connect(m, sources.o, reader.i)
         wiring.connect(m, reader.o, unpacker.i)
