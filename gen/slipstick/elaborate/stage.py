@@ -28,6 +28,7 @@ from slipstick.rtl_templates.affine_stage import AffineStage
 from slipstick.rtl_templates.argmax import Argmax as ArgmaxUnit
 from slipstick.rtl_templates.engine import Engine
 from slipstick.rtl_templates.gate import GateParameters, GateStream
+from slipstick.rtl_templates.hardwired_shift import HardwiredShift
 from slipstick.rtl_templates.join import AddStreams, Branch, ConcatStreams
 from slipstick.rtl_templates.join_stage import JoinStage
 from slipstick.rtl_templates.l1_lanes import L1Lanes
@@ -37,6 +38,7 @@ from slipstick.rtl_templates.moved_walk import MovedWalk
 from slipstick.rtl_templates.pool_lanes import PoolLanes
 from slipstick.rtl_templates.row_ring import RowRing
 from slipstick.rtl_templates.shift_lanes import ShiftLanes
+from slipstick.rtl_templates.single_step import SingleStep
 from slipstick.rtl_templates.window_reader import WindowReader
 
 
@@ -101,10 +103,17 @@ def _matmul(stage: Stage, graph: Graph, lanes: LaneArray, scale: int, offset: np
         ]
     )[:, is_real(layout)]
     lo, hi = int(ends.min()), int(ends.max())
-    accumulate = Accumulate(layout.lanes, lanes.sum_width, lanes.sum_lo < 0, lo, hi)
+    kind = SingleStep if _is_hardwired(stage) else Accumulate
+    accumulate = kind(layout.lanes, lanes.sum_width, lanes.sum_lo < 0, lo, hi)
     affine = _affine(stage, graph, scale, offset, lo, hi)
     width = graph.tensors[stage.nodes.output].width
     return Engine(_reader(stage, lanes), lanes, accumulate, affine, width)
+
+
+def _is_hardwired(stage: Stage) -> bool:
+    """Whether the lanes meet all weights of a pixel in one step: then they never change."""
+    assert stage.walk is not None
+    return len(stage.walk.kept) == 1
 
 
 def _reader(stage: Stage, lanes: LaneArray, outside: int = 0) -> RowRing:
@@ -141,7 +150,8 @@ def _(node: ShiftMatmul, stage: Stage, graph: Graph) -> Engine:
         )
         for table in (node.exponent, node.sign)
     )
-    lanes = ShiftLanes(_lane_input(stage, source), exponent, sign)
+    kind = HardwiredShift if _is_hardwired(stage) else ShiftLanes
+    lanes = kind(_lane_input(stage, source), exponent, sign)
     offset = lanes.correction(walk.beat_starts) + arrange_channels(node.bias, layout)
     return _matmul(stage, graph, lanes, 1, offset)
 

@@ -1,0 +1,187 @@
+"""Sums of shifted constants' multiples as a graph of adders, and its circuit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+
+from slipstick.rtl_templates.numbers import shape_for
+
+
+class Operand(NamedTuple):
+    """``node << shift``, each of the node's bits inverted where ``negative``."""
+
+    node: int
+    shift: int
+    negative: bool
+
+
+class Row(NamedTuple):
+    """One adder: ``direct + (bit number ``order`` of the ones in each column of ``group``)``.
+
+    A group of 1 is an operand as it is. A group of 3 or 5 is summed by rows of all its orders, each
+    one adder: the bits of an order are functions of as many inputs as the group has operands, and
+    those fit in the LUT that the adder needs anyway. ``extra`` is a constant that is added too,
+    ``high`` bounds the sum, ``level`` is the cycle that registers it.
+    """
+
+    direct: Operand
+    group: tuple[Operand, ...]
+    order: int
+    extra: int
+    high: int
+    level: int
+
+
+@dataclass
+class AdderGraph:
+    """Unsigned values: the inputs, then one a row.
+
+    Attributes
+    ----------
+    highs : largest value of each node.
+    levels : cycle after which each node is there; 0 for inputs.
+    rows : of the nodes behind the inputs.
+    """
+
+    highs: list[int]
+    levels: list[int] = field(init=False)
+    rows: list[Row] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.levels = [0] * len(self.highs)
+
+    @property
+    def inputs(self) -> int:
+        """How many of the nodes are inputs."""
+        return len(self.highs) - len(self.rows)
+
+    def width(self, node: int) -> int:
+        """Bits of ``node``."""
+        return max(1, self.highs[node].bit_length())
+
+    def span(self, operand: Operand) -> tuple[int, int]:
+        """The columns ``[first, end)`` of ``operand``."""
+        return operand.shift, operand.shift + self.width(operand.node)
+
+    def high(self, operand: Operand) -> int:
+        """Largest value of ``operand``."""
+        mask = (1 << self.width(operand.node)) - 1
+        return (mask if operand.negative else self.highs[operand.node]) << operand.shift
+
+    def add(
+        self, direct: Operand, group: tuple[Operand, ...], order: int, high: int, level: int
+    ) -> int:
+        """Appends a row whose sum is at most ``high`` without its extra; the node that it is."""
+        extra = self._extra(direct, group, order)
+        self.rows.append(Row(direct, group, order, extra, high + extra, level))
+        self.highs.append(high + extra)
+        self.levels.append(level)
+        return len(self.highs) - 1
+
+    def columns(self, group: Sequence[Operand], order: int) -> tuple[int, int]:
+        """Columns ``[first, end)`` in which bit number ``order`` of a group's ones can be set."""
+        firsts, ends = zip(*(self.span(operand) for operand in group), strict=True)
+        least = 1 << order
+        return sorted(firsts)[least - 1] + order, sorted(ends)[-least] + order
+
+    def _extra(self, direct: Operand, group: tuple[Operand, ...], order: int) -> int:
+        """A carry into the adder where it must be written as a subtraction, see `_sum`."""
+        first, end = self.columns(group, order)
+        logic = len(group) > 1 or group[0].negative
+        wider = logic and self.span(direct)[1] > end
+        return 1 << max(direct.shift, first) if wider else 0
+
+    def evaluate(self, values: Sequence[int]) -> list[int]:
+        """All nodes for these inputs."""
+        nodes = list(values)
+        for row in self.rows:
+            ones = _order([self.value(o, nodes) for o in row.group], row.order)
+            nodes.append(self.value(row.direct, nodes) + ones + row.extra)
+        return nodes
+
+    def value(self, operand: Operand, nodes: Sequence[int]) -> int:
+        """``operand`` where the nodes are ``nodes``."""
+        mask = (1 << self.width(operand.node)) - 1
+        return (nodes[operand.node] ^ (mask if operand.negative else 0)) << operand.shift
+
+
+def _order(values: Sequence[int], order: int) -> int:
+    """What bit number ``order`` of the ones in each column is worth."""
+    total = 0
+    for column in range(max(value.bit_length() for value in values)):
+        ones = sum(value >> column & 1 for value in values)
+        total += (ones >> order & 1) << column + order
+    return total
+
+
+class AdderCircuit:
+    """The rows of a graph in a module.
+
+    Parameters
+    ----------
+    graph : whose nodes are all needed.
+    inputs : unsigned values of its inputs, at level 0.
+    """
+
+    def __init__(self, m: Module, graph: AdderGraph, inputs: Sequence[Value]) -> None:
+        self._m, self._graph = m, graph
+        self._values: list[list[Value]] = [[value] for value in inputs]
+        for index, row in enumerate(graph.rows):
+            bits = _ones([self.at(o, row.level - 1) for o in row.group], row.order)
+            first, end = graph.columns(row.group, row.order)
+            first = max(first, row.direct.shift)
+            total = Signal(shape_for(0, row.high), name=f"sum_{index}", reset_less=True)
+            direct = self.at(row.direct, row.level - 1)
+            m.d.sync += total.eq(_sum(direct, bits[:end], first, len(total), bool(row.extra)))
+            self._values.append([total])
+
+    def at(self, operand: Operand, level: int) -> Value:
+        """``operand`` in cycle ``level``, for which it waits in registers."""
+        value = self._later(operand.node, level - self._graph.levels[operand.node])
+        if operand.negative:
+            value = ~value
+        return Cat(Const(0, operand.shift), value) if operand.shift else value.as_unsigned()
+
+    def _later(self, node: int, cycles: int) -> Value:
+        values = self._values[node]
+        while len(values) <= cycles:
+            name = f"node_{node}_d{len(values)}"
+            after = Signal(self._graph.width(node), name=name, reset_less=True)
+            self._m.d.sync += after.eq(values[-1])
+            values.append(after)
+        return values[cycles]
+
+
+def _sum(direct: Value, bits: Value, first: int, width: int, extra: bool) -> Value:
+    """``direct + bits`` and maybe one at ``first``; below it, only one of the two has columns.
+
+    A carry chain takes one operand as it is, and the LUT at each column may form the other. Yosys
+    takes the narrower one of a sum as it is, but of a difference always the first: where ``direct``
+    is the wider one, the sum is the difference to the inverted bits, which is one more.
+    """
+    low, a, b = (direct | bits)[:first], direct[first:], bits[first:]
+    if extra:
+        b = Cat(b, Const(0, width - first - len(b)))
+        return Cat(low, (a - ~b)[: width - first])
+    return Cat(low, a + b)
+
+
+def _ones(values: Sequence[Value], order: int) -> Value:
+    """Bit number ``order`` of the ones in each column, at the column that it counts for."""
+    if len(values) == 1:
+        return values[0]
+    ones, carry = _full_adder(*values[:3])
+    if len(values) == 3:
+        return _raised(carry, 1) if order else ones
+    ones, second = _full_adder(ones, *values[3:])
+    return (ones, _raised(carry ^ second, 1), _raised(carry & second, 2))[order]
+
+
+def _full_adder(a: Value, b: Value, c: Value) -> tuple[Value, Value]:
+    return a ^ b ^ c, a & b | c & (a | b)
+
+
+def _raised(value: Value, columns: int) -> Value:
+    return Cat(Const(0, columns), value)

@@ -1,0 +1,61 @@
+"""Sums of many inputs, several at once, as one graph of adders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from amaranth.hdl import Const, Module, Value
+
+from slipstick.rtl_templates.adder_graph import AdderCircuit, AdderGraph, Operand
+from slipstick.rtl_templates.arithmetic import tree_latency
+from slipstick.rtl_templates.column_sums import ColumnSum
+from slipstick.rtl_templates.shared_sums import SharedSums
+
+SLACK = 1
+"""Levels beyond those of a balanced tree: without any, little can be shared."""
+
+
+@dataclass(frozen=True)
+class HardwiredSums:
+    """A solved graph.
+
+    An output is its sum of operands and a constant: what inverting misses. `evaluate` at inputs
+    whose sums are 0 gives the constants.
+
+    Attributes
+    ----------
+    graph : the adders.
+    outputs : where each output is, None where it has no operands and is 0.
+    depth : cycles from the inputs to all outputs, at least 1.
+    """
+
+    graph: AdderGraph
+    outputs: tuple[Operand | None, ...]
+    depth: int
+
+    @property
+    def high(self) -> int:
+        """The largest value of any output."""
+        return max((self.graph.high(o) for o in self.outputs if o), default=0)
+
+    def evaluate(self, inputs: Sequence[int]) -> list[int]:
+        """The outputs for unsigned ``inputs``."""
+        nodes = self.graph.evaluate(inputs)
+        return [self.graph.value(o, nodes) if o else 0 for o in self.outputs]
+
+    def build(self, m: Module, inputs: Sequence[Value]) -> list[Value]:
+        """The circuit in ``m``; the outputs, `depth` cycles after the inputs."""
+        circuit = AdderCircuit(m, self.graph, inputs)
+        return [circuit.at(o, self.depth) if o else Const(0) for o in self.outputs]
+
+
+def solve(highs: Sequence[int], sums: Sequence[Sequence[Operand]]) -> HardwiredSums:
+    """Few adders for ``sums`` of inputs of ``[0, high]``. Deterministic."""
+    longest = max((len(operands) for operands in sums), default=0)
+    depth = max(1, tree_latency(max(1, longest)) + (SLACK if longest > 2 else 0))
+    graph = AdderGraph(list(highs))
+    left = [list(operands) for operands in sums]
+    SharedSums(graph, left, depth).run()
+    outputs = tuple(
+        ColumnSum(graph, operands, depth).run() if operands else None for operands in left
+    )
+    return HardwiredSums(graph, outputs, depth)
