@@ -1,5 +1,6 @@
 """From a trained network to a build folder, and what can be done with one."""
 
+import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ from slipstick.boards import Board
 from slipstick.boards import board as find_board
 from slipstick.build_folder import Accuracy, Manifest, read_manifest, write_manifest
 from slipstick.calibration import Frames, load_frames, stand_in_frames
-from slipstick.config import Config, check_layers, load_config
+from slipstick.config import Config, check_layers, load_config, spendable, with_goal
 from slipstick.elaborate import Network
 from slipstick.emit import require_ports, to_rtlil, to_verilog
 from slipstick.errors import SlipstickError
-from slipstick.files import fresh_folder, made_whole
-from slipstick.fold import FoldChoices, NameTable, PinnedFold, Plan, plan
+from slipstick.estimate import Goal, best_folds, describe_estimate
+from slipstick.files import fresh_folder, made_whole, write_whole
+from slipstick.fold import FoldChoices, NameTable, PinnedFold, Plan, plan, plan_with
 from slipstick.frontend import FloatArgmax, FloatGraph, export_module, import_program, load_program
 from slipstick.graph import Graph, save
 from slipstick.manifest import describe
@@ -39,10 +41,13 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of all work done so far."""
+Announce = Callable[[dict[str, Any]], None]
+"""Called once with the estimate, the object that `ESTIMATE_FILE` holds."""
 Model = Path | str | torch.nn.Module | torch.export.ExportedProgram
 
 STREAM_PORTS = ("o__payload", "o__valid", "o__ready")
 """Ports of every stage that test benches look at."""
+ESTIMATE_FILE = "estimate.json"
 KEPT_FRAMES = 256
 """Frames that a build folder keeps, for simulations without images of their own."""
 
@@ -92,7 +97,11 @@ def compile(
     calibrate: Path | str | None = None,
     evaluate: Path | str | None = None,
     name: str | None = None,
+    target_fps: float | None = None,
+    lut_budget: int | str | None = None,
+    bram_budget: int | str | None = None,
     progress: Progress | None = None,
+    announce: Announce | None = None,
 ) -> Build:
     """Compiles a trained network into the folder ``output``.
 
@@ -108,7 +117,10 @@ def compile(
     evaluate : ``.npz`` with other ``images`` and ``labels`` to measure accuracy on, and to
         keep for simulations; by default those of ``calibrate``.
     name : of the top module; by default that of the file or class.
+    target_fps : frames a second that the folds must reach, with as few LUTs as they can.
+    lut_budget, bram_budget : what the folds may take, as numbers or as ``"70%"`` of the board's.
     progress : is told what is being done.
+    announce : is told what is estimated, before anything is built.
 
     Raises `SlipstickError` for whatever the user can mend; then nothing is left behind.
     """
@@ -117,6 +129,9 @@ def compile(
     target = board if isinstance(board, Board) else find_board(board)
     settings = (
         config if isinstance(config, Config) else load_config(Path(config) if config else None)
+    )
+    settings = with_goal(
+        settings, target_fps=target_fps, lut_budget=lut_budget, bram_budget=bram_budget
     )
     report("Reading the model", 0.0)
     program = _program(model, example_input)
@@ -128,8 +143,11 @@ def compile(
     graph = quantise(source, frames.images, settings)
     integers = quantise_input(graph, shown.images)
     report("Folding", 0.4)
-    decided = plan(graph, _choices(settings))
+    decided = _plan(graph, settings, target)
     _check_folds(settings, decided)
+    estimates = describe_estimate(graph, decided, target.clock_mhz)
+    if announce:
+        announce(estimates)
     top = NameTable().legal(name or _default_name(model))
     with made_whole(folder) as work:
         modules = _emit(graph, decided, top, work, report)
@@ -139,6 +157,7 @@ def compile(
             accuracy = accuracy.model_copy(update={"source": "evaluation"})
         _write_frames(integers, shown, work)
         save(graph, work / "graph")
+        write_whole(work / ESTIMATE_FILE, json.dumps(estimates, indent=1) + "\n")
         cut = saturations(graph, quantise_input(graph, frames.images))
         write_manifest(
             work, describe(graph, decided, modules, target, settings, work, accuracy, cut)
@@ -213,6 +232,25 @@ def _user_frames(source: FloatGraph, path: Path | str) -> Frames:
     scores = source[last.inputs[0]] if isinstance(last, FloatArgmax) else last
     count, *size = scores.shape
     return load_frames(Path(path), source.input.shape, count if size == [1, 1] else None)
+
+
+def _plan(graph: Graph, settings: Config, board: Board) -> Plan:
+    """The circuit, for the goal that the user set or else for a number of lanes."""
+    if not settings.fold.is_goal:
+        return plan(graph, _choices(settings))
+    fold, capacity = settings.fold, board.capacity.model_dump()
+    luts, blocks = capacity["lut"], capacity["bram36"]
+    interval = fold.interval
+    if fold.target_fps is not None:
+        interval = int(board.clock_mhz * 1e6 / fold.target_fps)
+    goal = Goal(
+        interval=interval,
+        luts=spendable(fold.lut_budget, luts),
+        bram18=2 * spendable(fold.bram_budget, blocks),
+        board=board.name,
+        clock_mhz=board.clock_mhz,
+    )
+    return plan_with(graph, best_folds(graph, goal, _choices(settings).pinned).folds)
 
 
 def _choices(settings: Config) -> FoldChoices:

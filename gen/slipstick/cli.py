@@ -117,6 +117,15 @@ def compile(
         Path | None, typer.Option(help=".npz with other 'images' and 'labels', for accuracy.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the top module.")] = None,
+    target_fps: Annotated[
+        float | None, typer.Option(metavar="F", help="Frames/s to reach, with few LUTs.")
+    ] = None,
+    lut_budget: Annotated[
+        str | None, typer.Option(metavar="N|N%", help="LUTs to spend; 80% beside other goals.")
+    ] = None,
+    bram_budget: Annotated[
+        str | None, typer.Option(metavar="N|N%", help="Block RAMs to spend; likewise.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Turn a trained network into Verilog and the golden model it equals."""
@@ -132,7 +141,11 @@ def compile(
             calibrate=calibrate,
             evaluate=evaluate,
             name=name,
+            target_fps=target_fps,
+            lut_budget=lut_budget,
+            bram_budget=bram_budget,
             progress=progress.share,
+            announce=lambda estimate: progress.note(cli_tables.estimated(estimate)),
         )
     present(summarise_build(output) | {"warnings": warned}, cli_tables.compiled, as_json)
 

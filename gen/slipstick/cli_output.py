@@ -49,6 +49,10 @@ class Task:
         """``done`` of 1.0 is done, and ``part`` is at hand."""
         self._bar.update(self._number, completed=done, total=1.0, part=part)
 
+    def note(self, text: RenderableType) -> None:
+        """Shows ``text`` on stderr, above the bar."""
+        self._bar.console.print(text)
+
     def count(self, done: int, total: int, part: str) -> None:
         """``done`` parts of ``total`` are done, the last was ``part``."""
         self._bar.update(self._number, completed=done, total=total, part=part)

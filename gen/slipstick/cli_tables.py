@@ -42,6 +42,22 @@ def compiled(build: Json) -> RenderableType:
     return Group(table, _facts(lines))
 
 
+def estimated(estimate: Json) -> str:
+    """What a circuit will be like, in one line, before it is built."""
+    return (
+        f"estimate: {estimate['frames_per_second']:,.0f} frames/s, "
+        f"{estimate['latency_cycles']:,} cycles from a frame's first beat in to its last out, "
+        f"{_taken(estimate)}; the slowest stage is {escape(estimate['bottleneck'])}"
+    )
+
+
+def _taken(estimate: Json) -> str:
+    return (
+        f"{estimate['lut'] + estimate['lutram']:,} LUT, {estimate['ff']:,} FF, "
+        f"{_number(estimate['bram36'])} BRAM36"
+    )
+
+
 def inspected(model: Json) -> RenderableType:
     """A model as it was trained: its layers, shapes and operations."""
     table = _table("layer", "kind", "shape", "parameters>", "operations>")

@@ -1,12 +1,13 @@
 """The TOML file in which a user chooses widths and folds."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from slipstick.errors import SlipstickError
 
@@ -17,12 +18,36 @@ __all__ = [
     "QuantiseOptions",
     "check_layers",
     "load_config",
+    "spendable",
+    "with_goal",
 ]
 
 Bits = Annotated[int, Field(ge=2, le=16, strict=True)]
 Fraction = Annotated[int, Field(ge=0, le=32, strict=True)]
 Terms = Annotated[int, Field(ge=1, le=4, strict=True)]
 Count = Annotated[int, Field(ge=1, strict=True)]
+Rate = Annotated[float, Field(gt=0, le=1e9)]
+
+
+def _whole_or_share(value: object) -> object:
+    """A number, or a share in per cent, as ``"70%"``."""
+    if isinstance(value, str) and re.fullmatch(r"\d+", value):
+        return int(value)
+    if isinstance(value, str) and not SHARE.fullmatch(value):
+        raise ValueError("must be a number or a share of at most 100 %, as 70%")
+    return value
+
+
+SHARE = re.compile(r"(?!0+%)(?:\d{1,2}|100)%")
+Budget = Annotated[Count | str, BeforeValidator(_whole_or_share)]
+
+
+def spendable(budget: int | str | None, capacity: int, default: str = "80%") -> int:
+    """What ``budget`` allows of ``capacity``."""
+    chosen = default if budget is None else budget
+    if isinstance(chosen, int):
+        return min(chosen, capacity)
+    return capacity * int(chosen.removesuffix("%")) // 100
 
 
 class _Section(BaseModel):
@@ -48,6 +73,14 @@ class FoldOptions(_Section):
 
     lanes: Count = Field(256, description="lanes in all, shared out between the layers")
     interval: Count | None = Field(None, description="cycles a frame may take")
+    target_fps: Rate | None = Field(None, description="frames a second, at the board's clock")
+    lut_budget: Budget | None = Field(None, description="LUTs, or a share of the board's")
+    bram_budget: Budget | None = Field(None, description="36 Kbit block RAMs, or a share")
+
+    @property
+    def is_goal(self) -> bool:
+        """Whether folds are to make the best of a board instead of sharing out ``lanes``."""
+        return any(x is not None for x in (self.target_fps, self.lut_budget, self.bram_budget))
 
 
 class LayerOptions(_Section):
@@ -103,6 +136,33 @@ def load_config(path: Path | None) -> Config:
         return Config.model_validate(document)
     except ValidationError as error:
         raise _refusal(thing, error) from error
+
+
+def with_goal(config: Config, **goal: Any) -> Config:
+    """``config`` with what of ``goal`` is not None in its ``[fold]``.
+
+    Raises `SlipstickError` for a value that is not allowed, and for choices that exclude
+    each other.
+    """
+    given = {key: value for key, value in goal.items() if value is not None}
+    document = config.model_dump(exclude_unset=True)
+    document["fold"] = document.get("fold", {}) | given
+    try:
+        chosen = Config.model_validate(document)
+    except ValidationError as error:
+        raise _refusal("Goal", error) from error
+    fold = chosen.fold
+    if fold.is_goal and "lanes" in fold.model_fields_set:
+        raise _clash("lanes", "target_fps or a budget")
+    if fold.target_fps is not None and fold.interval is not None:
+        raise _clash("interval", "target_fps")
+    return chosen
+
+
+def _clash(key: str, other: str) -> SlipstickError:
+    return SlipstickError(
+        f"Configuration [fold] {key}", f"does not go together with {other}", "leave out one of them"
+    )
 
 
 def _refusal(thing: str, error: ValidationError) -> SlipstickError:

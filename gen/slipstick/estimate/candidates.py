@@ -1,0 +1,276 @@
+# amaranth: UnusedElaboratable=no
+"""What a stage can be, given how its inputs pass: folds, layouts, cycles, costs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+
+from slipstick.elaborate import component
+from slipstick.errors import SlipstickError
+from slipstick.estimate.network import Resources, resources
+from slipstick.fold import (
+    Fold,
+    Needs,
+    PinnedFold,
+    Stage,
+    StageNodes,
+    branch_needs,
+    decide,
+    default_lanes,
+    engine_cycles,
+    first_lanes,
+    input_depths,
+    plan_with,
+    possible_folds,
+    regroup_cycles,
+    stage_shape,
+    stages_of,
+    steps_of,
+)
+from slipstick.graph import Flatten, Graph
+from slipstick.rtl_templates.fifo import Fifo
+from slipstick.rtl_templates.fork import Fork
+from slipstick.rtl_templates.frame_guard import FrameGuard, FrameMarker
+from slipstick.rtl_templates.regroup import Regroup
+from slipstick.rtl_templates.weight_rom import LUT_DEPTH
+from slipstick.streams import Layout
+
+MOST_WASTE = 4
+"""Lanes of a layer, as a multiple of the fewest that meet the interval, up to which folds are
+offered; layers of so few lanes that this is nothing may have `FEW_LANES`."""
+FEW_LANES = 32
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to build a stage and what leads to it.
+
+    Attributes
+    ----------
+    fold : of an engine, else None.
+    output : how the stage's output passes.
+    cycles : of a frame, those of its regroupings included.
+    luts, bram18 : LUTs of any use, and halves of block RAMs.
+    """
+
+    fold: Fold | None
+    output: Layout
+    cycles: int
+    luts: int
+    bram18: int
+
+
+class StageTable:
+    """The candidates of one stage.
+
+    Parameters
+    ----------
+    graph, stage : the stage, and the graph it is part of.
+    pinned : what the user decided.
+    readers : stages that read its output.
+
+    Attributes
+    ----------
+    needs : of `branch_needs`, for its inputs; set once all tables are known.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        stage: StageNodes,
+        pinned: PinnedFold,
+        readers: int,
+    ) -> None:
+        self.nodes = stage
+        self._graph, self._readers = graph, readers
+        self.needs: Sequence[Needs] = ()
+        self.shape = stage_shape(stage, graph.tensors)
+        self._source = graph.tensors[stage.inputs[0]]
+        self._width = graph.tensors[stage.output].width
+        self._folds = possible_folds(self.shape, pinned) if self.shape else []
+        self._own = cache(self._cost_of_stage)
+        self._offered = lru_cache(maxsize=4096)(self._candidates)
+
+    @cached_property
+    def cycles(self) -> Mapping[Fold, int]:
+        """Cycles of each fold, its regrouping left out."""
+        if self.shape is None:
+            return {}
+        return {fold: engine_cycles(self.shape, fold, self._source) for fold in self._folds}
+
+    def candidates(self, sources: tuple[Layout, ...], interval: int) -> tuple[Candidate, ...]:
+        """Those of at most ``interval`` cycles that no other of the same output beats.
+
+        Raises `SlipstickError` where no fold goes together with the order of the channels.
+        """
+        return self._offered(sources, interval)
+
+    def _candidates(self, sources: tuple[Layout, ...], interval: int) -> tuple[Candidate, ...]:
+        found: list[Candidate] = []
+        refused: list[SlipstickError] = []
+        folds = self._within(interval) if self.shape else [None]
+        for fold in folds:
+            try:
+                stage = decide(self._graph, self.nodes, fold, sources)
+            except SlipstickError as error:
+                refused.append(error)
+                continue
+            cycles = self._cycles(stage, sources)
+            if cycles <= interval:
+                found.append(self._priced(stage, sources, cycles, interval))
+        if refused and len(refused) == len(folds):
+            raise refused[0]
+        return tuple(_best_of_each_output(found))
+
+    def _within(self, interval: int) -> list[Fold]:
+        """For each number of outputs and inputs the fewest taps that meet the interval.
+
+        And the fewest whose constants are in LUTs: more lanes, but no block RAM.
+        """
+        assert self.shape is not None
+        chosen: dict[tuple[int, int, bool], Fold] = {}
+        for fold, cycles in self.cycles.items():
+            if cycles > interval:
+                continue
+            in_luts = steps_of(self.shape, fold) <= LUT_DEPTH
+            for key in {(fold.outputs, fold.inputs, False), (fold.outputs, fold.inputs, in_luts)}:
+                if key not in chosen or chosen[key].taps > fold.taps:
+                    chosen[key] = fold
+        folds = list(dict.fromkeys(chosen.values()))
+        most = MOST_WASTE * min((fold.lanes for fold in folds), default=0)
+        return [fold for fold in folds if fold.lanes <= max(most, FEW_LANES)]
+
+    def _cycles(self, stage: Stage, sources: tuple[Layout, ...]) -> int:
+        _, height, width = self._graph.tensors[self.nodes.output].shape
+        regrouped = (
+            regroup_cycles(self._graph, tensor, given, taken)
+            for tensor, given, taken in self._edges(stage, sources)
+        )
+        return max(stage.cycles, height * width * len(stage.output_layout.beats), *regrouped)
+
+    def _edges(
+        self, stage: Stage, sources: tuple[Layout, ...]
+    ) -> Iterable[tuple[str, Layout, Layout]]:
+        return zip(self.nodes.inputs, sources, stage.input_layouts, strict=True)
+
+    def _priced(
+        self, stage: Stage, sources: tuple[Layout, ...], cycles: int, interval: int
+    ) -> Candidate:
+        cost = self._own(stage.fold, stage.input_layouts)
+        layouts = stage.input_layouts
+        depths = input_depths(self._graph, self.nodes.node, layouts, self.needs, interval)
+        for (tensor, given, taken), depth in zip(self._edges(stage, sources), depths, strict=True):
+            width = self._graph.tensors[tensor].width
+            if given != taken:
+                cost += _regroup(given, taken, width)
+            if depth:
+                cost += _fifo(taken.lanes * width, depth)
+        if self._readers > 1:
+            cost += resources(Fork(stage.output_layout.lanes * self._width, self._readers))
+        return Candidate(
+            stage.fold, stage.output_layout, cycles, cost.all_luts, round(2 * cost.bram36)
+        )
+
+    def _cost_of_stage(self, fold: Fold | None, taken: tuple[Layout, ...]) -> Resources:
+        stage = decide(self._graph, self.nodes, fold, taken)
+        return resources(component(self.nodes.node, stage, self._graph))
+
+
+def _best_of_each_output(found: list[Candidate]) -> list[Candidate]:
+    """Those that no other with the same output beats in LUTs and in block RAMs."""
+    kept: list[Candidate] = []
+    # Costs first: ties are broken by what the table has first.
+    for one in sorted(found, key=lambda c: (c.luts, c.bram18, c.cycles)):
+        better = (c for c in kept if c.output == one.output and c.bram18 <= one.bram18)
+        if next(better, None) is None:
+            kept.append(one)
+    return kept
+
+
+@cache
+def _regroup(given: Layout, taken: Layout, width: int) -> Resources:
+    return resources(Regroup(given, taken, width))
+
+
+@cache
+def _fifo(bits: int, depth: int) -> Resources:
+    return resources(Fifo(bits, depth))
+
+
+class Tables:
+    """The candidates of all stages, and how the network's input can pass.
+
+    Parameters
+    ----------
+    graph : the network.
+    pinned : what the user decided, by layer name.
+    """
+
+    def __init__(self, graph: Graph, pinned: Mapping[str, PinnedFold]) -> None:
+        self.graph = graph
+        stages = stages_of(graph)
+        readers = _readers(graph, stages)
+        self.stages = tuple(
+            StageTable(
+                graph,
+                stage,
+                pinned.get(stage.node.name, PinnedFold()),
+                readers[carrier(graph, stage.output)],
+            )
+            for stage in stages
+        )
+        self.input_readers = readers[graph.input.name]
+        slowest = {t.nodes.instance: min(t.cycles, key=_size) for t in self.stages if t.cycles}
+        needs = branch_needs(graph, plan_with(graph, slowest).stages)
+        for table in self.stages:
+            table.needs = needs[table.nodes.instance]
+
+    @cached_property
+    def first(self) -> StageTable | None:
+        """The engine that decides how the input passes."""
+        name = self.graph.input.name
+        return next((t for t in self.stages if t.shape and name in t.nodes.inputs), None)
+
+    def input_layouts(self) -> list[Layout]:
+        """How the network's input can pass."""
+        channels = self.graph.tensors[self.graph.input.name].shape[0]
+        if self.first is None:
+            return [Layout.natural(channels, default_lanes(channels))]
+        assert self.first.shape is not None
+        lanes = {first_lanes(self.first.shape, fold) for fold in self.first.cycles}
+        return [Layout.natural(channels, count) for count in sorted(lanes)]
+
+    def of_input(self, layout: Layout) -> Resources:
+        """What the network's input takes, and the end of its output."""
+        tensor = self.graph.tensors[self.graph.input.name]
+        beats = tensor.shape[1] * tensor.shape[2] * len(layout.beats)
+        bits = layout.lanes * tensor.width
+        cost = resources(FrameGuard(bits, beats))
+        if self.input_readers > 1:
+            cost += resources(Fork(bits, self.input_readers))
+        return cost
+
+    def of_output(self, layout: Layout) -> Resources:
+        """What marks the end of the result's frames."""
+        tensor = self.graph.tensors[self.graph.output]
+        beats = tensor.shape[1] * tensor.shape[2] * len(layout.beats)
+        return resources(FrameMarker(layout.lanes * tensor.width, beats))
+
+
+def carrier(graph: Graph, tensor: str) -> str:
+    """The tensor whose stream also is that of ``tensor``: a flatten renames its input."""
+    node = graph[tensor]
+    return carrier(graph, node.inputs[0]) if isinstance(node, Flatten) else tensor
+
+
+def _readers(graph: Graph, stages: Sequence[StageNodes]) -> dict[str, int]:
+    counts = {graph.input.name: 0, **{stage.output: 0 for stage in stages}}
+    for stage in stages:
+        for tensor in stage.inputs:
+            counts[carrier(graph, tensor)] += 1
+    counts[carrier(graph, graph.output)] += 1
+    return counts
+
+
+def _size(fold: Fold) -> tuple[int, int]:
+    return fold.lanes, fold.outputs

@@ -1,0 +1,145 @@
+"""Lane arrays: multiplexers, chains and trees of adders, and the ROMs of their weights."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from slipstick.estimate.constants import ReadField, field_rom
+from slipstick.estimate.counted import Counted, luts
+from slipstick.estimate.delays import tapped_delay
+from slipstick.estimate.registry import counted
+from slipstick.estimate.trees import compressor, plain_tree
+from slipstick.rtl_templates.l1_lanes import SPARE, L1Lanes
+from slipstick.rtl_templates.pool_lanes import PoolLanes
+from slipstick.rtl_templates.shift_lane import EARLY_INPUTS, LATE_INPUTS, ShiftLane
+from slipstick.rtl_templates.shift_lanes import ShiftLanes
+
+MUX_WAYS = 3
+"""Further ways that each LUT adds to a multiplexer."""
+
+
+@counted.register
+def _(part: ShiftLanes) -> Counted:
+    fields: list[ReadField] = []
+    readers: dict[tuple[int, int], set[int]] = {}
+    total = Counted()
+    for p, row in enumerate(part._rows):
+        total += _sum_of_output(part, p, row, fields)
+        for place, lane in row.items():
+            late = place // part._chains
+            total += _early(lane)
+            fields += _weights(lane, late)
+            readers.setdefault((lane.tap, lane.channel), set()).add(late + int(lane.is_late))
+    for delays in readers.values():
+        total += tapped_delay(part.source.width, delays)
+    return total + field_rom(fields, part._steps, part._style)
+
+
+def _sum_of_output(
+    part: ShiftLanes, p: int, row: dict[int, ShiftLane], fields: list[ReadField]
+) -> Counted:
+    """The chains of output ``p`` and their tree; adds what they start with to ``fields``."""
+    most = (1 << part.sum_width) - 1
+    surplus = sum((lane.base << lane.scale) + 1 for lane in row.values())
+    start = part._added[:, p] - surplus & most
+    if not row:
+        fields.append(ReadField(start, part.sum_width, part.latency))
+        return Counted()
+    bits, ff, sums = 0, 0, []
+    for chain in range(part._chains):
+        lanes = {k // part._chains: row[k] for k in row if k % part._chains == chain}
+        if not lanes:
+            continue
+        highest = 0
+        if not sums:
+            highest = int(start.max())
+            fields.append(ReadField(start, part.sum_width, min(lanes) + 1))
+        for late in range(min(lanes), part._length):
+            if late in lanes:
+                lane = lanes[late]
+                highest = min(most, highest + (lane._ends[1] + lane.base << lane.scale) + 1)
+                bits += highest.bit_length()
+            ff += highest.bit_length()
+        sums.append(highest)
+    chains = Counted(ff=ff) + luts(chain_bits=bits)
+    return chains + compressor(sums, part.sum_width, part._levels)
+
+
+def _early(lane: ShiftLane) -> Counted:
+    """The half of a lane in front of its adder: fine shift and sign, then the middle shift."""
+    if lane.is_late:
+        return Counted()
+    fine, middle, _ = lane.ways
+    signs = int(lane.inverts and not lane.source.signed)
+    first = lane.source.width + fine - 1 + signs
+    width = first + fine * (middle - 1)
+    chooses = fine > 1 or lane.inverts
+    return Counted(ff=width) + luts(
+        early_bits=first if chooses else 0, middle_bits=width * -(-(middle - 1) // MUX_WAYS)
+    )
+
+
+def _weights(lane: ShiftLane, late: int) -> Iterable[ReadField]:
+    """The fields of a lane, as `ShiftLane` asks for them."""
+    fine, middle, coarse = lane.ways
+    negative = lane.negative.astype(np.int64)
+    if not lane.is_late:
+        spare = EARLY_INPUTS - fine if middle == 1 else 0
+        yield ReadField(lane.shift % fine, (fine - 1).bit_length(), late, spare)
+        yield ReadField(lane.shift // fine % middle, (middle - 1).bit_length(), late, spare)
+        if lane.inverts:
+            yield ReadField(negative, 1, late, spare)
+    spare = LATE_INPUTS - coarse
+    code = np.where(lane.nonzero, lane.shift // (fine * middle), coarse)
+    yield ReadField(code, int(code.max()).bit_length(), late + 1, spare)
+    if lane.inverts and lane.is_late:
+        yield ReadField(negative, 1, late + 1, spare)
+
+
+@counted.register
+def _(part: L1Lanes) -> Counted:
+    source, weight = part.source, part._weight
+    terms = source.taps * part._channels
+    shared = compressor([part._hi] * terms, part.sum_width, part._levels)
+    shared += Counted(ff=terms * source.width)
+    if part._base:
+        shared += luts(offset_bits=terms)
+    total = Counted()
+    for _ in range(part._blocks):
+        total += shared
+    fields: list[ReadField] = []
+    mask = (1 << source.width) - 1
+    for p in range(part.outputs):
+        bits = part._bits[p].ravel()
+        held = bits[bits > 0]
+        highest = [(1 << int(width)) - 1 for width in held]
+        total += Counted(ff=int(held.sum())) + compressor(highest, part.sum_width, part._levels)
+        tables = mask - weight[:, p].reshape(len(weight), -1).T[bits > 0]
+        fields += [ReadField(table, source.width, 0, SPARE) for table in tables]
+        total += luts(difference_bits=len(held) * source.width)
+    total += luts(sum_bits=part.outputs * part.sum_width)
+    total += Counted(ff=part.outputs * part.sum_width)
+    return total + field_rom(fields, part._steps, part._style)
+
+
+@counted.register
+def _(part: PoolLanes) -> Counted:
+    source = part.source
+    if part._kind == "sum":
+        each = plain_tree(source.lo, source.hi, source.taps)
+    else:
+        each = _max_tree(source.taps, source.width)
+    each += Counted(ff=source.taps * source.width)
+    total = Counted()
+    for _ in range(part.outputs):
+        total += each
+    return total
+
+
+def _max_tree(terms: int, width: int) -> Counted:
+    ff = 0
+    left = terms
+    while left > 1:
+        left = -(-left // 2)
+        ff += left * width
+    return luts(max_bits=(terms - 1) * width) + Counted(ff=ff)

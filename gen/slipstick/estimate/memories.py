@@ -1,0 +1,64 @@
+"""RAM and ROM as Yosys maps them: LUTs, halves of block RAMs, registers at their ports.
+
+Measured with its ``memory_libmap`` over widths of 1 to 1500 bits and depths of 8 to 4608.
+"""
+
+from slipstick.estimate.counted import Counted, luts
+
+HALF_BLOCKS = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
+"""Widths and depths of half a block RAM, with one port to write and one to read."""
+CELL_SITES = 4
+"""LUT sites of a cell of RAM in LUTs."""
+SHALLOW, DEEP = 32, 64
+"""Depths that such a cell can have."""
+CELL_COST, HALF_COST = 8, 128.5
+"""What decides between both where nothing was asked for: cost of a cell, and of half a block."""
+READS = 3
+"""Ports to read of a cell that has several; then it is narrower."""
+
+
+def memory(
+    width: int, depth: int, reads: int, style: str | None, registered: bool = True
+) -> Counted:
+    """A RAM with one port to write; ``style`` as in ``ram_style``, None if Yosys decides.
+
+    ``registered`` ports have a register behind them, which block RAM contains.
+    """
+    cells = _cells(width, depth, reads)
+    halves = reads * ram_halves(width, depth)
+    if style is None:
+        style = "distributed" if CELL_COST * cells <= HALF_COST * halves else "block"
+    if style == "block":
+        return Counted(bram18=halves)
+    banks = -(-depth // DEEP)
+    registers = Counted(ff=width * reads if registered else 0)
+    return (
+        registers
+        + Counted(lutram=CELL_SITES * cells)
+        + luts(ram_mux_bits=width * reads * (banks - 1), ram_banks=banks - 1)
+    )
+
+
+def ram_halves(width: int, depth: int) -> int:
+    """Halves of block RAMs of a RAM with one port to read."""
+    return min(-(-width // wide) * -(-depth // deep) for wide, deep in HALF_BLOCKS)
+
+
+def rom_blocks(width: int, depth: int) -> Counted:
+    """A ROM in block RAM; what is deeper lies side by side, behind a multiplexer."""
+    halves, deep = min(
+        (-(-width * -(-depth // deep) // wide), deep) for wide, deep in HALF_BLOCKS[:2]
+    )
+    return Counted(bram18=halves) + luts(rom_mux_bits=width * (-(-depth // deep) - 1))
+
+
+def _cells(width: int, depth: int, reads: int) -> int:
+    several, alone = divmod(reads, READS)
+    return several * _cells_of(width, depth, 2, 1) + alone * _cells_of(width, depth, 6, 3)
+
+
+def _cells_of(width: int, depth: int, shallow_bits: int, deep_bits: int) -> int:
+    """Cells that hold so many bits when shallow, and when deep."""
+    return min(
+        -(-width // shallow_bits) * -(-depth // SHALLOW), -(-width // deep_bits) * -(-depth // DEEP)
+    )
