@@ -14,10 +14,10 @@ from slipstick.rtl_templates.rom import Rom, rom_lookup
 LUT_DEPTH = 128
 """Rows of a table that goes to LUTs, two a bit; deeper ones are worth a block RAM."""
 
-SHARED_DELAYS = 3
-"""Delays whose fields one block RAM holds: two registers a bit make up for the difference.
+SHARED_DELAYS = 2
+"""Delays whose fields one block RAM holds: a register a bit makes up for the difference.
 
-Three would become a shift register in a LUT.
+With the one behind the block RAM, two would become a shift register in a LUT.
 """
 
 RomStyle = Literal["lut", "block"]
