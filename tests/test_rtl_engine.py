@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from amaranth.hdl import Fragment, Module
+from amaranth.hdl import ClockDomain, Fragment, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
+from amaranth.sim import Simulator
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from streams import refuses, run_stream, to_words
@@ -12,6 +13,8 @@ from streams import refuses, run_stream, to_words
 from slipstick.rtl_templates.accumulate import Accumulate
 from slipstick.rtl_templates.affine import Affine, AffineConstants
 from slipstick.rtl_templates.affine_stage import AffineStage
+from slipstick.rtl_templates.arithmetic import Bounded, tree_latency
+from slipstick.rtl_templates.compressor import compressor_latency, compressor_tree
 from slipstick.rtl_templates.credits import Credits
 from slipstick.rtl_templates.engine import Engine
 from slipstick.rtl_templates.l1_lanes import L1Lanes
@@ -93,6 +96,7 @@ def check_engine(engine, lanes, out_width, walk, seed, idle, stall):
 
 # Without shrinking: a failing engine would be built a thousand times.
 QUICK = settings(max_examples=25, phases=[Phase.explicit, Phase.generate])
+ROM_STYLES = st.sampled_from(["lut", "block"])
 PAUSES = st.sampled_from([(0, 0), (0, 0), (0.3, 0.3), (0, 0.7), (0.7, 0)])
 
 
@@ -116,7 +120,7 @@ def test_l1_engine(walk, data, pauses, seed):
     rng = np.random.default_rng(seed)
     shape = (len(walk.kept), data.draw(st.integers(1, 3)))
     weight = rng.integers(source.lo, source.hi + 1, (*shape, walk.parallel_taps, source.lanes))
-    lanes = L1Lanes(source, weight)
+    lanes = L1Lanes(source, weight, data.draw(ROM_STYLES))
     total = summing(lanes, walk)
     engine = Engine(reader_of(walk, lanes), lanes, total, None, total.width)
     check_engine(engine, lanes, total.width, walk, seed, *pauses)
@@ -129,11 +133,80 @@ def test_shift_engine(walk, data, pauses, seed):
     rng = np.random.default_rng(seed)
     shape = (len(walk.kept), data.draw(st.integers(1, 3)))
     shape = (*shape, walk.parallel_taps, source.lanes, data.draw(st.integers(1, 3)))
-    exponent = rng.integers(0, data.draw(st.integers(1, 17)), shape)
-    lanes = ShiftLanes(source, exponent, rng.integers(-1, 2, shape))
+    # Negative exponents cut bits off.
+    lowest = data.draw(st.integers(-5, 2))
+    exponent = rng.integers(lowest, lowest + data.draw(st.integers(1, 17)), shape)
+    signs = data.draw(st.sampled_from([[1], [-1, 1], [0, 1], [-1, 0, 1], [-1, 0, 0, 0]]))
+    lanes = ShiftLanes(source, exponent, rng.choice(signs, shape), data.draw(ROM_STYLES))
     total = summing(lanes, walk)
     engine = Engine(reader_of(walk, lanes), lanes, total, None, total.width)
     check_engine(engine, lanes, total.width, walk, seed, *pauses)
+
+
+@pytest.mark.parametrize("lowest", [0, -4])
+@pytest.mark.parametrize("spread", [1, 2, 3, 6, 9, 16])
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_shift_lanes_lack_what_they_say(lowest, spread, is_signed):
+    rng = np.random.default_rng(spread)
+    lo = -128 if is_signed else 0
+    shape = (12, 2, 3, 2, 2)
+    exponent, sign = rng.integers(lowest, lowest + spread, shape), rng.integers(-1, 2, shape)
+    words = rng.integers(lo, lo + 256, (24, 3, 2))
+    x = words.reshape(2, 12, 1, 3, 2, 1)
+    products = sign * np.where(exponent < 0, x >> np.abs(exponent), x << np.maximum(exponent, 0))
+    expected = products.sum(axis=(3, 4, 5))
+    source, starts = LaneInput(3, 2, 8, is_signed, lo, lo + 255), np.arange(12)
+    lanes = ShiftLanes(source, exponent, sign)
+    sums = lanes.model(words).reshape(2, 12, 2)
+    np.testing.assert_array_equal(sums + lanes.correction(starts), expected)
+    assert lanes.sum_lo <= sums.min() <= sums.max() <= lanes.sum_hi
+    bias = rng.integers(-1000, 1000, (12, 2))
+    biased = ShiftLanes(source, exponent, sign, bias=bias)
+    np.testing.assert_array_equal(biased.model(words).reshape(2, 12, 2), expected + bias)
+    assert not biased.correction(starts).any()
+    # Amaranth wants every component elaborated.
+    Fragment.get(lanes, None)
+    Fragment.get(biased, None)
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_l1_lanes_lack_what_they_say(is_signed):
+    rng = np.random.default_rng(1)
+    lo = -128 if is_signed else 0
+    weight, words = rng.integers(lo, lo + 256, (6, 2, 3, 2)), rng.integers(lo, lo + 256, (12, 3, 2))
+    distances = np.abs(words.reshape(2, 6, 1, 3, 2) - weight).sum(axis=(3, 4))
+    lanes = L1Lanes(LaneInput(3, 2, 8, is_signed, lo, lo + 255), weight)
+    sums = lanes.model(words).reshape(2, 6, 2)
+    np.testing.assert_array_equal(lanes.correction(np.arange(6)) - sums, -distances)
+    assert lanes.sum_lo <= sums.min() <= sums.max() <= lanes.sum_hi
+    Fragment.get(lanes, None)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 8, 13, 40])
+def test_compressors_add(rows):
+    m = Module()
+    m.domains.sync = ClockDomain()
+    widths = [1 + index % 7 for index in range(rows)]
+    inputs = [Signal(width) for width in widths]
+    bounded = [Bounded(signal, 0, (1 << len(signal)) - 1) for signal in inputs]
+    total = compressor_tree(m, bounded, 12, "total")
+    rng = np.random.default_rng(rows)
+    ends = [[0] * rows, [(1 << width) - 1 for width in widths]]
+    draws = [[int(rng.integers(1 << width)) for width in widths] for _ in range(20)]
+
+    async def bench(ctx):
+        for values in ends + draws:
+            for signal, value in zip(inputs, values, strict=True):
+                ctx.set(signal, value)
+            for _ in range(compressor_latency(rows)):
+                await ctx.tick()
+            assert ctx.get(total.value) == sum(values) % (1 << 12)
+
+    simulator = Simulator(m)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert compressor_latency(rows) <= tree_latency(rows)
 
 
 @QUICK
