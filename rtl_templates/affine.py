@@ -107,7 +107,7 @@ class Affine(wiring.Component):
         real = c.real[np.arange(len(beats)) % len(c.bias)]
         rounded = self._rounded(beats)
         below, above = (rounded < c.lo) & c.saturates[0], (rounded > c.hi) & c.saturates[1]
-        return (real & (below | above)).any(axis=1)
+        return np.asarray((real & (below | above)).any(axis=1))
 
     def _rounded(self, beats: np.ndarray) -> np.ndarray:
         """What the outputs were without their bounds."""

@@ -127,7 +127,8 @@ class L1Lanes(LaneArray):
         """``x + ~w`` cut to the bits it needs, all of them ones where ``w < x``."""
         name = "_".join(map(str, place))
         mask = (1 << self.source.width) - 1
-        inverted = mask - self._weight[(slice(None), *place)]
+        p, tap, channel = place
+        inverted = mask - self._weight[:, p, tap, channel]
         weight = rom.field(inverted, self.source.width, f"weight_{name}", spare=SPARE)
         difference = Signal(self.source.width + 1, name=f"difference_{name}")
         m.d.comb += difference.eq(x + weight)

@@ -106,7 +106,7 @@ class ShiftLanes(LaneArray):
             return self._start(rom, p, 0, self.latency)
         # Each lane adds its base and one: the first chain begins with what takes these off again.
         surplus = sum((lane.base << lane.scale) + 1 for lane in row.values())
-        sums = []
+        sums: list[Bounded] = []
         for chain in range(self._chains):
             places = (late * self._chains + chain for late in range(self._length))
             lanes = {late: row[place] for late, place in enumerate(places) if place in row}

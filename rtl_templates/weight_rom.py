@@ -89,7 +89,8 @@ class FieldRom:
             rows.append(delayed(m, rows[-1], 1, f"row_{cycle}"))
         for field in self._decoded:
             index = rows[self.AHEAD + field.delay]
-            found = rom_lookup(m, index, field.table, len(field.signal), f"{field.signal.name}_row")
+            table = [int(value) for value in field.table]
+            found = rom_lookup(m, index, table, len(field.signal), f"{field.signal.name}_row")
             m.d.comb += field.signal.eq(found)
         shared = SHARED_DELAYS if self._style == "block" else 1
         by_delay = sorted(self._read, key=lambda field: field.delay)
