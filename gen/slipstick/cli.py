@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from slipstick import __version__, cli_build, cli_tables, cli_zoo
+from slipstick.cli_explore import explore
 from slipstick.cli_import import import_checkpoint
 from slipstick.cli_output import complain, present, task, warnings_shown
 from slipstick.errors import SlipstickError
@@ -154,6 +155,7 @@ app.command("import")(import_checkpoint)
 app.add_typer(cli_zoo.app, name="zoo")
 app.command()(cli_build.build)
 app.command()(cli_build.boards)
+app.command()(explore)
 
 
 @app.command()
