@@ -48,14 +48,32 @@ class HardwiredSums:
         return [circuit.at(o, self.depth) if o else Const(0) for o in self.outputs]
 
 
-def solve(highs: Sequence[int], sums: Sequence[Sequence[Operand]]) -> HardwiredSums:
-    """Few adders for ``sums`` of inputs of ``[0, high]``. Deterministic."""
-    longest = max((len(operands) for operands in sums), default=0)
-    depth = max(1, tree_latency(max(1, longest)) + (SLACK if longest > 2 else 0))
+def solve(
+    highs: Sequence[int],
+    sums: Sequence[Sequence[Operand]],
+    subtracted: Sequence[Sequence[Operand]] = (),
+) -> HardwiredSums:
+    """Few adders for ``sums`` of inputs of ``[0, high]``. Deterministic.
+
+    Each of ``subtracted`` is formed once and taken off as many of the sums as of the others, in
+    their order.
+    """
     graph = AdderGraph(list(highs))
     left = [list(operands) for operands in sums]
+    for index, operands in enumerate(subtracted):
+        total = ColumnSum(graph, operands, tree_latency(len(operands))).run()
+        share = len(left) // len(subtracted)
+        for output in left[index * share : (index + 1) * share]:
+            output.append(total._replace(negative=True))
+    longest = max((_leaves(graph, operands) for operands in left), default=0)
+    depth = max(1, tree_latency(max(1, longest)) + (SLACK if longest > 2 else 0))
     SharedSums(graph, left, depth).run()
     outputs = tuple(
         ColumnSum(graph, operands, depth).run() if operands else None for operands in left
     )
     return HardwiredSums(graph, outputs, depth)
+
+
+def _leaves(graph: AdderGraph, operands: Sequence[Operand]) -> int:
+    """Inputs of a balanced tree in which ``operands`` stand as high as they are there."""
+    return sum(1 << graph.levels[operand.node] for operand in operands)

@@ -31,7 +31,7 @@ class SharedSums:
 
     Parameters
     ----------
-    graph : gets the shared sums; its inputs are the only nodes it has.
+    graph : gets the shared sums.
     sums : the operands of each output; replaced in place.
     depth : levels after which each output must be there.
     """
@@ -39,13 +39,17 @@ class SharedSums:
     def __init__(self, graph: AdderGraph, sums: Sequence[list[Operand]], depth: int) -> None:
         self._graph, self._sums = graph, sums
         # A tree of rows exists if the operands' `2**level` sum up to at most `2**depth`.
-        self._room = [(1 << depth) - len(operands) for operands in sums]
+        self._room = [
+            (1 << depth) - sum(1 << graph.levels[operand.node] for operand in operands)
+            for operands in sums
+        ]
         self._counts: Counter[Pair] = Counter()
         self._users: defaultdict[int, set[int]] = defaultdict(set)
         self._queue: list[tuple[float, Pair]] = []
         pairs = sum(len(operands) ** 2 // 2 for operands in sums)
         self._regions = -(-pairs // PAIRS)
-        self._region = [node * self._regions // graph.inputs for node in range(graph.inputs)]
+        nodes = len(graph.highs)
+        self._region = [node * self._regions // nodes for node in range(nodes)]
         for output, operands in enumerate(sums):
             for operand in operands:
                 self._users[operand.node].add(output)

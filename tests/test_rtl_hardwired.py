@@ -13,9 +13,10 @@ from test_rtl_engine import PAUSES, check_engine, reader_of
 
 from slipstick.elaborate.stage import component
 from slipstick.fold import FoldChoices, PinnedFold, plan
-from slipstick.graph import Affine, Graph, Input, ShiftMatmul, Window
+from slipstick.graph import Affine, Graph, Input, L1Matmul, ShiftMatmul, Window
 from slipstick.rtl_templates.adder_graph import Operand
 from slipstick.rtl_templates.engine import Engine
+from slipstick.rtl_templates.hardwired_l1 import HardwiredL1
 from slipstick.rtl_templates.hardwired_shift import HardwiredShift, signed_digits
 from slipstick.rtl_templates.hardwired_sums import solve
 from slipstick.rtl_templates.lanes import LaneInput
@@ -87,6 +88,29 @@ def test_shift_engine(walk, data, pauses, seed):
     check_engine(engine, lanes, total.width, walk, seed, *pauses)
 
 
+@QUICK
+@given(single_steps(), st.data(), PAUSES, st.integers(0, 99))
+def test_l1_engine(walk, data, pauses, seed):
+    blocks, channels = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 5))
+    source = data.draw(words(walk.parallel_taps, blocks * channels))
+    share = data.draw(st.integers(1, 4))
+    rng = np.random.default_rng(seed)
+    shape = (1, blocks * share, walk.parallel_taps, channels)
+    weight = rng.integers(source.lo, source.hi + 1, shape)
+    # Weights at the ends of the interval, and an output of nothing but the lower one.
+    weight = np.where(rng.integers(0, 3, shape), weight, rng.choice([source.lo, source.hi], shape))
+    weight[:, rng.integers(blocks * share)] = source.lo
+    lanes = HardwiredL1(source, weight)
+    inputs = rng.integers(source.lo, source.hi + 1, (50, source.taps, source.lanes))
+    got = lanes.model(inputs) + lanes.correction(np.zeros(1, np.int64))
+    for p, w in enumerate(weight[0]):
+        x = inputs[:, :, p // share * channels : (p // share + 1) * channels]
+        assert (got[:, p] == -np.abs(x - w).sum(axis=(1, 2))).all()
+    total = SingleStep(lanes.outputs, lanes.sum_width, False, lanes.sum_lo, lanes.sum_hi)
+    engine = Engine(reader_of(walk, lanes), lanes, total, None, total.width)
+    check_engine(engine, lanes, total.width, walk, seed, *pauses)
+
+
 @given(st.integers(-5000, 5000))
 def test_signed_digits_are_the_value_and_never_neighbours(value):
     digits = signed_digits(value)
@@ -144,9 +168,10 @@ def requantised(name, source, channels, drop):
 
 
 def network():
-    """A signed input, a convolution with two terms, a depthwise, a grouped and a 1x1 layer."""
+    """A convolution of two terms, a depthwise, a grouped, a 1x1 and an L1 layer."""
     same, strided = Window((3, 3), (1, 1), (1, 1, 1, 1)), Window((3, 3), (2, 1), (0, 1, 2, 0))
     pixel = Window((1, 1), (1, 1), (0, 0, 0, 0))
+    weights = np.random.default_rng(5).integers(-4, 40, (4, 5, 1, 1))
     return Graph(
         (
             Input("input", (), (3, 8, 9), 4, -16, 15),
@@ -157,8 +182,10 @@ def network():
             shift("grouped", "b", (6, 4, 3, 3), 3, same, 2),
             requantised("c", "grouped", 6, 4),
             shift("pixel", "c", (5, 6, 1, 1), 4, pixel),
+            requantised("d", "pixel", 5, 4),
+            L1Matmul("distance", ("d",), weights, np.zeros(4, np.int64), pixel, 1),
         ),
-        "pixel",
+        "distance",
     )
 
 
@@ -170,11 +197,12 @@ def test_network_of_hardwired_layers_takes_a_pixel_a_cycle(idle, stall):
         "depthwise": PinnedFold(8, 1, 9),
         "grouped": PinnedFold(6, 4, 9),
         "pixel": PinnedFold(5, 6, 1),
+        "distance": PinnedFold(4, 5, 1),
     }
     decided = plan(graph, FoldChoices(pinned=folds))
     for stage in decided.stages:
         engine = component(stage.nodes.node, stage, graph)
-        assert isinstance(engine._lanes, HardwiredShift)
+        assert isinstance(engine._lanes, (HardwiredShift, HardwiredL1))
         Fragment.get(engine, None)
     assert decided.cycles == 8 * 9
     got, expected, intervals = run_network(graph, decided, frames_for(graph, 4, 1), idle, stall, 1)

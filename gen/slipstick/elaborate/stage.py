@@ -28,6 +28,7 @@ from slipstick.rtl_templates.affine_stage import AffineStage
 from slipstick.rtl_templates.argmax import Argmax as ArgmaxUnit
 from slipstick.rtl_templates.engine import Engine
 from slipstick.rtl_templates.gate import GateParameters, GateStream
+from slipstick.rtl_templates.hardwired_l1 import HardwiredL1
 from slipstick.rtl_templates.hardwired_shift import HardwiredShift
 from slipstick.rtl_templates.join import AddStreams, Branch, ConcatStreams
 from slipstick.rtl_templates.join_stage import JoinStage
@@ -167,9 +168,11 @@ def _(node: L1Matmul, stage: Stage, graph: Graph) -> Engine:
     clipped = np.clip(node.weight, taken.lo, taken.hi)
     bias = node.bias - np.abs(node.weight - clipped).sum(axis=(1, 2, 3))
     weight = arrange_weights(clipped, walk, words, layout, node.groups)
-    lanes = L1Lanes(taken, weight)
+    # Hardwired lanes give the negated distance, folded ones the distance.
+    kind, scale = (HardwiredL1, 1) if _is_hardwired(stage) else (L1Lanes, -1)
+    lanes = kind(taken, weight)
     offset = lanes.correction(walk.beat_starts) + arrange_channels(bias, layout)
-    return _matmul(stage, graph, lanes, -1, offset)
+    return _matmul(stage, graph, lanes, scale, offset)
 
 
 @component.register
