@@ -1,0 +1,97 @@
+"""Explorations with real workers, one of which is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from command_line import export
+
+from slipstick.nn import ShiftLinear
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory):
+    """The command without its output: two circuits, as small as they get."""
+    folder = tmp_path_factory.mktemp("one")
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(ShiftLinear(4, 2))
+    model = export(module, folder / "one.pt2", torch.rand(1, 4))
+    rng = np.random.default_rng(0)
+    images = folder / "images.npz"
+    np.savez(images, images=rng.random((20, 4), np.float32), labels=rng.integers(0, 2, 20))
+    program = [sys.executable, "-m", "slipstick.cli", "explore", model, "--calibrate", images]
+    return [*map(str, program), "--bits", "4,8", "--clock", "100,200,900", "--json"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(command, tmp_path_factory):
+    """The folder of a run that nothing happened to."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "out"
+    done = subprocess.run([*command, "-o", folder], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def first_job(program):
+    """The process of the first step that runs, a child of its worker."""
+    while program.poll() is None:
+        for child in psutil.Process(program.pid).children(recursive=True):
+            try:
+                if "slipstick.explore.job" in child.cmdline():
+                    return child
+            except psutil.NoSuchProcess:
+                continue
+        time.sleep(0.05)
+    raise AssertionError(f"It ended with {program.returncode} before any step ran")
+
+
+def results(folder):
+    return [(folder / name).read_bytes() for name in ("explore.json", "explore.html")]
+
+
+def test_a_run_gives_points_and_a_front(undisturbed):
+    document = json.loads((undisturbed / "explore.json").read_text())
+    points = document["points"]
+    assert [(p["activation_bits"], p["clock_mhz"]) for p in points] == [
+        (bits, clock) for bits in (4, 8) for clock in (100, 200, 900)
+    ]
+    for slow, fast, too_fast in (points[:3], points[3:]):
+        assert fast["frames_per_second"] == 2 * slow["frames_per_second"]
+        assert (slow["flaw"], fast["flaw"]) == (None, None)
+        assert "more than a cycle" in too_fast["flaw"]
+    assert document["front"]
+    assert {points[i]["clock_mhz"] for i in document["front"]} == {200}
+
+
+def test_a_run_whose_worker_was_killed_gives_the_same_bytes(command, undisturbed, tmp_path):
+    folder = tmp_path / "out"
+    program = subprocess.Popen([*command, "-o", folder], stdout=subprocess.DEVNULL)
+    job = first_job(program)
+    os.kill(job.ppid(), signal.SIGKILL)
+    psutil.wait_procs([job], timeout=60)
+    assert not job.is_running()
+    assert program.wait() == 0
+    assert results(folder) == results(undisturbed)
+
+
+def test_an_interrupted_run_leaves_no_process_and_goes_on(command, undisturbed, tmp_path):
+    folder = tmp_path / "out"
+    program = subprocess.Popen([*command, "-o", folder], stdout=subprocess.DEVNULL)
+    first_job(program)
+    below = psutil.Process(program.pid).children(recursive=True)
+    program.send_signal(signal.SIGINT)
+    assert program.wait() == 130
+    _, alive = psutil.wait_procs(below, timeout=60)
+    assert not alive
+    done = subprocess.run([*command, "-o", folder], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert results(folder) == results(undisturbed)
