@@ -28,7 +28,7 @@ import numpy as np
 from amaranth.lib import wiring
 
 from slipstick.emit import to_rtlil, to_verilog
-from slipstick.estimate.coefficients import FILE
+from slipstick.estimate.coefficients import EXPECTED, FILE
 from slipstick.estimate.counted import Counted
 from slipstick.estimate.registry import counted
 from slipstick.rtl_templates.accumulate import Accumulate
@@ -363,16 +363,14 @@ def non_negative(matrix: np.ndarray, wanted: np.ndarray, rounds: int = 20000) ->
 
 PULL = 0.1
 """How strongly a feature is drawn to `EXPECTED`, for those that few components have."""
-EXPECTED = 1.0
-"""LUTs a unit: features are counted so that this is near."""
 
 
 def fit(rows: list[tuple[Mapping[str, float], int]]) -> tuple[dict[str, float], np.ndarray]:
-    """LUTs a feature, and the estimate of each row. Every row counts by its relative error."""
+    """LUTs a feature, and the estimate of each row. Rows count by relative error, small ones less."""
     names = sorted({name for features, _ in rows for name in features})
     matrix = np.array([[features.get(name, 0) for name in names] for features, _ in rows], float)
     luts = np.array([lut for _, lut in rows], float)
-    weight = 1 / np.maximum(luts, 20)
+    weight = 1 / np.maximum(luts, 150)
     pull = PULL * np.eye(len(names))
     found = non_negative(
         np.vstack([matrix * weight[:, None], pull]),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
+EXPECTED = 1.0
+"""LUTs a unit of a feature that was not fitted: features are counted so that this is near."""
 FILE = "coefficients.toml"
 
 
@@ -20,4 +22,4 @@ def coefficients() -> Mapping[str, float]:
 def weigh(features: Mapping[str, float]) -> int:
     """LUTs of all ``features`` together, rounded up."""
     weights = coefficients()
-    return math.ceil(sum(weights[name] * amount for name, amount in features.items()))
+    return math.ceil(sum(weights.get(name, EXPECTED) * amount for name, amount in features.items()))
