@@ -130,4 +130,6 @@ def _explored(result: Mapping[str, Any]) -> RenderableType:
 def _cell(key: str, value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{100 * value:.2f} %" if key == "integer_accuracy" else f"{value:,g}"
+    if key == "integer_accuracy":
+        return f"{100 * value:.2f} %"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
