@@ -366,11 +366,11 @@ PULL = 0.1
 
 
 def fit(rows: list[tuple[Mapping[str, float], int]]) -> tuple[dict[str, float], np.ndarray]:
-    """LUTs a feature, and the estimate of each row. Rows count by relative error, small ones less."""
+    """LUTs a feature, and the estimate of each row. Small rows count less than large ones."""
     names = sorted({name for features, _ in rows for name in features})
     matrix = np.array([[features.get(name, 0) for name in names] for features, _ in rows], float)
     luts = np.array([lut for _, lut in rows], float)
-    weight = 1 / np.maximum(luts, 150)
+    weight = 1 / np.maximum(luts, 60)
     pull = PULL * np.eye(len(names))
     found = non_negative(
         np.vstack([matrix * weight[:, None], pull]),

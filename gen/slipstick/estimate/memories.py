@@ -35,7 +35,7 @@ def memory(
     return (
         registers
         + Counted(lutram=CELL_SITES * cells)
-        + luts(ram_mux_bits=width * reads * (banks - 1), ram_banks=banks - 1)
+        + luts(ram_mux_bits=width * reads * _choosers(banks), ram_banks=banks - 1)
     )
 
 
@@ -49,7 +49,12 @@ def rom_blocks(width: int, depth: int) -> Counted:
     halves, deep = min(
         (-(-width * -(-depth // deep) // wide), deep) for wide, deep in HALF_BLOCKS[:2]
     )
-    return Counted(bram18=halves) + luts(rom_mux_bits=width * (-(-depth // deep) - 1))
+    return Counted(bram18=halves) + luts(rom_mux_bits=width * _choosers(-(-depth // deep)))
+
+
+def _choosers(banks: int) -> int:
+    """LUTs that choose one bit among those of ``banks``: four inputs each, their joins are free."""
+    return -(-banks // 4) if banks > 1 else 0
 
 
 def _cells(width: int, depth: int, reads: int) -> int:
