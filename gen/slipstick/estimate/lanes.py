@@ -45,7 +45,8 @@ def _sum_of_output(
     if not row:
         fields.append(ReadField(start, part.sum_width, part.latency))
         return Counted()
-    bits, ff, sums = 0, 0, []
+    bits, ff = 0, 0
+    sums: list[int] = []
     for chain in range(part._chains):
         lanes = {k // part._chains: row[k] for k in row if k % part._chains == chain}
         if not lanes:

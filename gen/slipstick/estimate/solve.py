@@ -118,7 +118,7 @@ def cheapest(tables: Tables, interval: int, budget: Budget) -> Solution | None:
 def _first_states(tables: Tables, interval: int, budget: Budget) -> States:
     graph = tables.graph
     _, height, width = graph.tensors[graph.input.name].shape
-    states = {}
+    states: States = {}
     for layout in tables.input_layouts():
         if height * width * len(layout.beats) <= interval:
             luts = np.full(budget.bram18 + 1, tables.of_input(layout).all_luts)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 
-from systemrdl import RDLCompiler
+from systemrdl.compiler import RDLCompiler
 from systemrdl.node import AddrmapNode, FieldNode, RegfileNode, RegNode
-from systemrdl.rdltypes import AccessType, OnWriteType
+from systemrdl.rdltypes.builtin_enums import AccessType, OnWriteType
 
 __all__ = [
     "MAX_STAGES",
@@ -123,7 +123,7 @@ def _register(node: RegNode) -> Register:
         name=node.get_path().partition(".")[2],
         offset=node.absolute_address,
         title=node.get_property("name"),
-        text=node.get_property("desc"),
+        text=node.get_property("desc") or "",
         fields=tuple(_field(field) for field in node.fields()),
         external=isinstance(node.parent, RegfileNode) and node.parent.external,
     )
@@ -135,8 +135,8 @@ def _field(node: FieldNode) -> RegisterField:
         lsb=node.lsb,
         msb=node.msb,
         kind=_kind(node),
-        reset=node.get_property("reset", default=0) or 0,
-        text=node.get_property("desc"),
+        reset=int(node.get_property("reset", default=0) or 0),
+        text=node.get_property("desc") or "",
     )
 
 
