@@ -151,6 +151,7 @@ def _(node: ShiftMatmul, stage: Stage, graph: Graph) -> Engine:
         )
         for table in (node.exponent, node.sign)
     )
+    kind: type[HardwiredShift | ShiftLanes]
     kind = HardwiredShift if _is_hardwired(stage) else ShiftLanes
     lanes = kind(_lane_input(stage, source), exponent, sign)
     offset = lanes.correction(walk.beat_starts) + arrange_channels(node.bias, layout)
@@ -169,8 +170,9 @@ def _(node: L1Matmul, stage: Stage, graph: Graph) -> Engine:
     bias = node.bias - np.abs(node.weight - clipped).sum(axis=(1, 2, 3))
     weight = arrange_weights(clipped, walk, words, layout, node.groups)
     # Hardwired lanes give the negated distance, folded ones the distance.
-    kind, scale = (HardwiredL1, 1) if _is_hardwired(stage) else (L1Lanes, -1)
-    lanes = kind(taken, weight)
+    lanes, scale = (
+        (HardwiredL1(taken, weight), 1) if _is_hardwired(stage) else (L1Lanes(taken, weight), -1)
+    )
     offset = lanes.correction(walk.beat_starts) + arrange_channels(bias, layout)
     return _matmul(stage, graph, lanes, scale, offset)
 
