@@ -29,7 +29,7 @@ def command(tmp_path_factory):
     images = folder / "images.npz"
     np.savez(images, images=rng.random((20, 4), np.float32), labels=rng.integers(0, 2, 20))
     program = [sys.executable, "-m", "slipstick.cli", "explore", model, "--calibrate", images]
-    return [*map(str, program), "--bits", "4,8", "--clock", "100,200,900", "--json"]
+    return [*map(str, program), "--bits", "4,8", "--lanes", "1", "--clock", "100,200,900", "--json"]
 
 
 @pytest.fixture(scope="module")
