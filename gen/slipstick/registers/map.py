@@ -135,9 +135,16 @@ def _field(node: FieldNode) -> RegisterField:
         lsb=node.lsb,
         msb=node.msb,
         kind=_kind(node),
-        reset=int(node.get_property("reset", default=0) or 0),
+        reset=_reset(node),
         text=node.get_property("desc") or "",
     )
+
+
+def _reset(node: FieldNode) -> int:
+    value = node.get_property("reset", default=0)
+    if not isinstance(value, int | None):
+        raise RuntimeError(f"Field {node.get_path()} must be reset to a number")
+    return value or 0
 
 
 def _kind(node: FieldNode) -> FieldKind:
