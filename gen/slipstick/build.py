@@ -238,6 +238,12 @@ def _plan(graph: Graph, settings: Config, board: Board) -> Plan:
     """The circuit, for the goal that the user set or else for a number of lanes."""
     if not settings.fold.is_goal:
         return plan(graph, _choices(settings))
+    if board.family != "xc7":
+        raise SlipstickError(
+            f"Board '{board.name}'",
+            "has other cells than the 7-series ones that are estimated",
+            "choose [fold] lanes or interval instead of a goal",
+        )
     fold, capacity = settings.fold, board.capacity.model_dump()
     luts, blocks = capacity["lut"], capacity["bram36"]
     interval = fold.interval
