@@ -73,7 +73,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	mkdir -p build
-	$(INSTALL) -e ".[dev]"
+	$(INSTALL) -e ".[dev,ecp5]"
 	touch $@
 
 # Debian's packages that pip cannot bring. cocotb needs a shared libpython, which Debian's

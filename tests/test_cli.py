@@ -249,8 +249,30 @@ def test_signal_ends_cleanly(model, tmp_path):
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
+    assert err.splitlines()[-1] == "interrupted"
     assert "Traceback" not in err
+    assert "never used" not in err
     assert files_below(tmp_path) == []
+
+
+def test_interrupt_in_a_finaliser_is_heard(tmp_path):
+    """Python itself would drop the exception there."""
+    program = (
+        "import os, signal, time\n"
+        "from slipstick.interrupts import hear_interrupts\n"
+        "class Given:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        time.sleep(0)\n"
+        "hear_interrupts()\n"
+        "try:\n"
+        "    Given()\n"
+        "    time.sleep(10)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('heard')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("heard\n", "")
 
 
 def test_system_error_is_one_line(cli, toy, monkeypatch):

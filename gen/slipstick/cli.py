@@ -7,6 +7,7 @@ that the user can mend, 130 when interrupted.
 
 import errno
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from slipstick.cli_explore import explore
 from slipstick.cli_import import import_checkpoint
 from slipstick.cli_output import complain, present, task, warnings_shown
 from slipstick.errors import SlipstickError
+from slipstick.interrupts import hear_interrupts
 
 CHECK_FAILED = 1
 ERROR = 2
@@ -55,6 +57,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for 
 
 def main() -> None:
     """Entry point of the ``slipstick`` program."""
+    hear_interrupts()
+    # When the process ends, a circuit that was given up is nobody's concern.
+    warnings.filterwarnings("ignore", message=".* created but never used")
     sys.exit(run(sys.argv[1:]))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from amaranth.lib import wiring
 
@@ -50,7 +51,7 @@ def resources(part: wiring.Component) -> Resources:
     return Resources(weigh(found.features), found.ff, found.lutram, found.bram18 / 2)
 
 
-def _needs_no_hardware(part: wiring.Component) -> None:
+def _needs_no_hardware(part: Any) -> None:
     """Keeps Amaranth from warning of ``part`` and what it holds: it may never be elaborated."""
     part._MustUse__used = True
     for inner in vars(part).values():
@@ -69,6 +70,7 @@ def parts_of(graph: Graph, plan: Plan) -> Mapping[str, wiring.Component]:
     network = Network(graph, plan)
     _needs_no_hardware(network)
     module = network.elaborate(None)
+    _needs_no_hardware(module)
     return {name: part for name, (part, _) in module._named_submodules.items()}
 
 
