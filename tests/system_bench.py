@@ -35,16 +35,20 @@ def errors(*names):
 
 
 class Compiled:
-    """A build's system as a library, and frames with the results they must have."""
+    """A build's system as a library, and frames with the results they must have.
 
-    def __init__(self, folder, frames, separate_clocks=False):
+    ``extreme`` frames hold nothing but the ends of their interval.
+    """
+
+    def __init__(self, folder, frames, separate_clocks=False, extreme=False):
         manifest, graph = read_build(folder)
         self.folder, self.manifest, self.model = folder, manifest, model_of(folder)
         self.library = system_library(folder, system_files(folder, manifest, separate_clocks))
         tensor = graph.tensors[graph.input.name]
         lo, hi = int(tensor.lo.min()), int(tensor.hi.max())
         dice = np.random.default_rng(6)
-        self.images = dice.integers(lo, hi + 1, (frames, *tensor.shape))
+        values = [lo, hi] if extreme else np.arange(lo, hi + 1)
+        self.images = dice.choice(values, (frames, *tensor.shape))
         data = frame_bytes(manifest, self.images)
         golden = result_bytes(manifest, golden_outputs(graph, self.images))
         self.frames = np.frombuffer(data, np.uint8).reshape(frames, -1)

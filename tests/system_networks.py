@@ -34,7 +34,20 @@ class Handful(nn.Module):
         return self.head(x.flatten(1))
 
 
-SHAPES = {Picture: (2, 9, 11), Handful: (5, 1, 1)}
+class Hidden(nn.Module):
+    """Two layers: what lies between them has few bits and can saturate."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(5)
+        self.conv = ShiftConv2d(2, 4, 3, padding=1)
+        self.head = ShiftConv2d(4, 3, 1)
+
+    def forward(self, x):
+        return self.head(torch.relu(self.conv(x)))
+
+
+SHAPES = {Picture: (2, 9, 11), Handful: (5, 1, 1), Hidden: (2, 6, 5)}
 
 
 def compiled(kind, folder):

@@ -59,7 +59,8 @@ def test_every_result_is_right_and_cycles_are_the_cores(picture):
     assert result.random_cycles_per_frame > result.cycles_per_frame
     # A result takes 75 words, and its bursts end where lines of 128 bytes do.
     assert 64 < result.bytes_per_write_burst < 128
-    assert result.write_utilisation == pytest.approx(75 / 99, rel=0.1)
+    # 75 words a frame; all but the first frames' way through the core is measured with them.
+    assert 0.9 * 75 / 99 < result.write_utilisation <= 75 / 99
     assert json.loads((picture.folder / "system.json").read_text()) == json.loads(
         json.dumps(result.to_json())
     )

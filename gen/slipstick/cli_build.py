@@ -2,17 +2,19 @@
 
 import shlex
 from collections.abc import Mapping
-from functools import singledispatch
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from slipstick.boards import Board, Ecp5Board, Series7Board
 from slipstick.cli_output import Task, present, task
+
+if TYPE_CHECKING:
+    # Boards are read by a library that no other command needs to wait for.
+    from slipstick.boards import Board, Ecp5Board, Series7Board
 
 CHECK_FAILED = 1
 
@@ -56,13 +58,20 @@ def boards(
     present({"boards": [one.model_dump(mode="json") for one in found]}, _listed, as_json)
 
 
-@singledispatch
-def _build(board: Board, folder: Path, output: Path | None, progress: Task) -> dict[str, Any]:
+def _build(board: "Board", folder: Path, output: Path | None, progress: Task) -> dict[str, Any]:
+    from slipstick.boards import Ecp5Board, Series7Board
+
+    match board:
+        case Series7Board():
+            return _build_zynq(board, folder, output, progress)
+        case Ecp5Board():
+            return _build_ecp5(board, folder, output, progress)
     raise TypeError(f"Board must be of a known family, not {type(board).__name__}")
 
 
-@_build.register
-def _(board: Series7Board, folder: Path, output: Path | None, progress: Task) -> dict[str, Any]:
+def _build_zynq(
+    board: "Series7Board", folder: Path, output: Path | None, progress: Task
+) -> dict[str, Any]:
     from slipstick.project import COMMAND, find_vivado, run_vivado, write_project
 
     progress.share("Writing the project", 0.0)
@@ -75,8 +84,9 @@ def _(board: Series7Board, folder: Path, output: Path | None, progress: Task) ->
     return {**result, "vivado": vivado, **run_vivado(vivado, project).to_json()}
 
 
-@_build.register
-def _(board: Ecp5Board, folder: Path, output: Path | None, progress: Task) -> dict[str, Any]:
+def _build_ecp5(
+    board: "Ecp5Board", folder: Path, output: Path | None, progress: Task
+) -> dict[str, Any]:
     from slipstick.ecp5 import build_ecp5
 
     return build_ecp5(folder, board, output, progress.share).to_json()

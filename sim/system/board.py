@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from slipstick.build_folder import Manifest
-from slipstick.driver import frame_bytes, results, write_model
+from slipstick.driver import RunCounters, frame_bytes, results, write_model
 from slipstick.errors import SlipstickError
 from slipstick.registers import register_map
 from slipstick.sim.system.device import Profile, SimulatedSystem
 from slipstick.sim.system.elf import Elf
-from slipstick.sim.system.hosted import Counters, HostedRun
+from slipstick.sim.system.hosted import HostedRun
 
 DDR, DDR_BYTES = 0x0010_0000, 0x0400_0000
 BUFFERS = 0x0100_0000
@@ -119,12 +119,12 @@ def _bytes(system: SimulatedSystem, address: int, size: int) -> bytes:
     return system.memory[start : start + size].tobytes()
 
 
-def _counters(system: SimulatedSystem, stages: int) -> Counters:
+def _counters(system: SimulatedSystem, stages: int) -> RunCounters:
     registers = register_map(stages)
 
     def value(name: str) -> int:
         return system.read32(registers[name].offset)
 
     cycles = value("CYCLES_HIGH") << 32 | value("CYCLES_LOW")
-    names = [name for name in Counters.__dataclass_fields__ if name != "cycles"]
-    return Counters(cycles=cycles, **{name: value(name.upper()) for name in names})
+    names = [name for name in RunCounters.__dataclass_fields__ if name != "cycles"]
+    return RunCounters(cycles=cycles, **{name: value(name.upper()) for name in names})

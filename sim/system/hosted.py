@@ -9,28 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from slipstick.build_folder import Manifest
-from slipstick.driver import frame_bytes, results
+from slipstick.driver import RunCounters, frame_bytes, results
 from slipstick.sim.system.device import Profile
 
 PROGRESS = "progress "
 FINISHED = (0, 1)
 """Exit codes of a program that printed its last line."""
-
-
-@dataclass(frozen=True)
-class Counters:
-    """The core's run counters, summed over all batches of a run."""
-
-    frames_read: int
-    frames_written: int
-    cycles: int
-    read_bursts: int
-    read_beats: int
-    read_stalls: int
-    write_bursts: int
-    write_beats: int
-    write_stalls: int
-    saturations: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +24,13 @@ class HostedRun:
     Attributes
     ----------
     outputs : integers ``(N, C, H, W)``; fewer than the frames if there is an ``error``.
-    counters : None if there is an ``error``.
+    counters : summed over all batches; None if there is an ``error``.
     error : what the driver says went wrong.
     violations : rules of the buses that were broken.
     """
 
     outputs: np.ndarray
-    counters: Counters | None
+    counters: RunCounters | None
     error: str | None
     violations: tuple[str, ...]
 
@@ -73,10 +57,10 @@ class Host:
         arguments = [frames, len(images), batch, written, seed, profile]
         document = self._answer(list(map(str, arguments)), progress)
         error = document.get("error")
-        names = Counters.__dataclass_fields__
+        names = RunCounters.__dataclass_fields__
         return HostedRun(
             outputs=results(self.manifest, written.read_bytes()),
-            counters=None if error else Counters(**{name: document[name] for name in names}),
+            counters=None if error else RunCounters(**{name: document[name] for name in names}),
             error=error["text"] if error else None,
             violations=tuple(document["violations"]),
         )

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 
 from slipstick.build_folder import Manifest
+from slipstick.driver import RunCounters
 from slipstick.graph import Graph, run
 from slipstick.sim.frames import Frames
 from slipstick.sim.golden import frames_at_once
 from slipstick.sim.result import Mismatch
 from slipstick.sim.summary import accuracy_of
-from slipstick.sim.system.hosted import Counters, HostedRun
+from slipstick.sim.system.hosted import HostedRun
 from slipstick.sim.system.result import SystemResult
 
 WORD_BYTES = 8
@@ -54,7 +55,7 @@ class Measured:
     """What a fast memory shows: counters of one batch, and cycles a frame once it was full."""
 
     frames: int
-    counters: Counters
+    counters: RunCounters
     cycles_per_frame: float
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RunCounters:
-    """Of the batch that runs, or of the last one; the registers' names say what."""
+    """Of one batch, or the sum of several; the registers' names say what."""
 
     frames_read: int
     frames_written: int
