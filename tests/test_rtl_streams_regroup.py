@@ -101,7 +101,7 @@ def test_regroup_starts_anew_after_reset(pair):
 
 
 def test_regroup_of_a_flattened_image():
-    source = Layout.natural(6, 4).flattened(7, 7)
+    source = Layout.natural(6, 4).flattened((6, 7, 7))
     target = Layout(tuple((channel,) for channel in source.order))
     run = check(source, target, 8, pixels=2)
     assert run.cycles["o"][-1] + 1 == 2 * 6 * 49

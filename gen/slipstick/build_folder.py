@@ -47,7 +47,10 @@ class Record(BaseModel):
 
 
 class StreamRecord(Record):
-    """A tensor as it travels: its grid, and the channels of each beat of a pixel."""
+    """A tensor as it travels: its grid, and the channels of each beat of a pixel.
+
+    An image that passes as one pixel has beats of all its values, numbered in C, H, W order.
+    """
 
     tensor: str
     shape: tuple[Size, Size, Size]
@@ -60,7 +63,9 @@ class StreamRecord(Record):
     def _beats_carry_every_channel_once(self) -> "StreamRecord":
         if len({len(beat) for beat in self.beats}) != 1:
             raise ValueError("beats must be lists of one length")
-        if sorted(self.layout.order) != list(range(self.shape[0])):
+        order = self.layout.order
+        whole = len(order) in (self.shape[0], math.prod(self.shape))
+        if not whole or sorted(order) != list(range(len(order))):
             raise ValueError(f"beats must carry each of {self.shape[0]} channels once")
         return self
 
@@ -82,7 +87,7 @@ class StreamRecord(Record):
     @property
     def beats_per_frame(self) -> int:
         """Beats of one frame: those of all its pixels."""
-        return len(self.beats) * math.prod(self.shape[1:])
+        return self.layout.frame_beats(self.shape)
 
     @property
     def element_bytes(self) -> int:

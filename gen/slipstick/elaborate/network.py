@@ -50,8 +50,7 @@ class Network(wiring.Component):
         return self._plan.layouts[tensor].lanes * self._graph.tensors[tensor].width
 
     def _beats(self, tensor: str) -> int:
-        _, height, width = self._graph.tensors[tensor].shape
-        return height * width * len(self._plan.layouts[tensor].beats)
+        return self._plan.layouts[tensor].frame_beats(self._graph.tensors[tensor].shape)
 
     def _carrier(self, tensor: str) -> str:
         """The tensor whose stream also is that of ``tensor``: a flatten renames its input."""

@@ -15,9 +15,11 @@ from slipstick.fold import (
     Stage,
     StageNodes,
     branch_needs,
+    carrier,
     decide,
-    default_lanes,
     engine_cycles,
+    entering_layout,
+    entering_names,
     first_lanes,
     input_depths,
     plan_with,
@@ -27,7 +29,7 @@ from slipstick.fold import (
     stages_of,
     steps_of,
 )
-from slipstick.graph import Flatten, Graph
+from slipstick.graph import Graph
 from slipstick.rtl_templates.fifo import Fifo
 from slipstick.rtl_templates.fork import Fork
 from slipstick.rtl_templates.frame_guard import FrameGuard, FrameMarker
@@ -141,12 +143,12 @@ class StageTable:
         return [fold for fold in folds if fold.lanes <= max(most, FEW_LANES)]
 
     def _cycles(self, stage: Stage, sources: tuple[Layout, ...]) -> int:
-        _, height, width = self._graph.tensors[self.nodes.output].shape
+        shape = self._graph.tensors[self.nodes.output].shape
         regrouped = (
             regroup_cycles(self._graph, tensor, given, taken)
             for tensor, given, taken in self._edges(stage, sources)
         )
-        return max(stage.cycles, height * width * len(stage.output_layout.beats), *regrouped)
+        return max(stage.cycles, stage.output_layout.frame_beats(shape), *regrouped)
 
     def _edges(
         self, stage: Stage, sources: tuple[Layout, ...]
@@ -228,24 +230,22 @@ class Tables:
     @cached_property
     def first(self) -> StageTable | None:
         """The engine that decides how the input passes."""
-        name = self.graph.input.name
-        return next((t for t in self.stages if t.shape and name in t.nodes.inputs), None)
+        names = entering_names(self.graph)
+        return next((t for t in self.stages if t.shape and names & {*t.nodes.inputs}), None)
 
     def input_layouts(self) -> list[Layout]:
         """How the network's input can pass."""
-        channels = self.graph.tensors[self.graph.input.name].shape[0]
         if self.first is None:
-            return [Layout.natural(channels, default_lanes(channels))]
+            return [entering_layout(self.graph, None)]
         assert self.first.shape is not None
         lanes = {first_lanes(self.first.shape, fold) for fold in self.first.cycles}
-        return [Layout.natural(channels, count) for count in sorted(lanes)]
+        return [entering_layout(self.graph, count) for count in sorted(lanes)]
 
     def of_input(self, layout: Layout) -> Resources:
         """What the network's input takes, and the end of its output."""
         tensor = self.graph.tensors[self.graph.input.name]
-        beats = tensor.shape[1] * tensor.shape[2] * len(layout.beats)
         bits = layout.lanes * tensor.width
-        cost = resources(FrameGuard(bits, beats))
+        cost = resources(FrameGuard(bits, layout.frame_beats(tensor.shape)))
         if self.input_readers > 1:
             cost += resources(Fork(bits, self.input_readers))
         return cost
@@ -253,14 +253,8 @@ class Tables:
     def of_output(self, layout: Layout) -> Resources:
         """What marks the end of the result's frames."""
         tensor = self.graph.tensors[self.graph.output]
-        beats = tensor.shape[1] * tensor.shape[2] * len(layout.beats)
+        beats = layout.frame_beats(tensor.shape)
         return resources(FrameMarker(layout.lanes * tensor.width, beats))
-
-
-def carrier(graph: Graph, tensor: str) -> str:
-    """The tensor whose stream also is that of ``tensor``: a flatten renames its input."""
-    node = graph[tensor]
-    return carrier(graph, node.inputs[0]) if isinstance(node, Flatten) else tensor
 
 
 def _readers(graph: Graph, stages: Sequence[StageNodes]) -> dict[str, int]:

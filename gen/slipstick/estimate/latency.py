@@ -26,9 +26,10 @@ Times = Sequence[int]
 def latency(graph: Graph, plan: Plan, parts: Mapping[str, wiring.Component]) -> int:
     """Cycles until a frame's result is out; ``parts`` are the stages' components."""
     name = graph.input.name
-    _, height, width = graph.tensors[name].shape
-    line = width * len(plan.layouts[name].beats)
-    times: dict[str, Times] = {name: [line * (row + 1) for row in range(height)]}
+    shape = graph.tensors[name].shape
+    rows = min(shape[1], plan.layouts[name].pixels(shape))
+    line = plan.layouts[name].frame_beats(shape) // rows
+    times: dict[str, Times] = {name: [line * (row + 1) for row in range(rows)]}
     stages = {stage.nodes.node.name: stage for stage in plan.stages}
     for node in graph.nodes[1:]:
         if isinstance(node, Flatten):

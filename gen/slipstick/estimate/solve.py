@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slipstick.estimate.candidates import Candidate, StageTable, Tables, carrier
-from slipstick.fold import Fold, first_lanes
+from slipstick.estimate.candidates import Candidate, StageTable, Tables
+from slipstick.fold import Fold, carrier, first_lanes
 from slipstick.graph import Flatten, Graph
 from slipstick.streams import Layout
 
@@ -117,10 +117,10 @@ def cheapest(tables: Tables, interval: int, budget: Budget) -> Solution | None:
 
 def _first_states(tables: Tables, interval: int, budget: Budget) -> States:
     graph = tables.graph
-    _, height, width = graph.tensors[graph.input.name].shape
+    shape = graph.tensors[graph.input.name].shape
     states: States = {}
     for layout in tables.input_layouts():
-        if height * width * len(layout.beats) <= interval:
+        if layout.frame_beats(shape) <= interval:
             luts = np.full(budget.bram18 + 1, tables.of_input(layout).all_luts)
             states[((graph.input.name, layout),)] = _State(luts, np.zeros_like(luts), ())
     return states
@@ -180,8 +180,8 @@ def _layout(graph: Graph, tensor: str, known: Mapping[str, Layout]) -> Layout:
     node = graph[tensor]
     if not isinstance(node, Flatten):
         return known[tensor]
-    _, height, width = graph.tensors[node.inputs[0]].shape
-    return _layout(graph, node.inputs[0], known).flattened(height, width)
+    source = node.inputs[0]
+    return _layout(graph, source, known).flattened(graph.tensors[source].shape)
 
 
 def _with_output(tables: Tables, layouts: Layouts, state: _State) -> np.ndarray:
@@ -205,8 +205,7 @@ def _traced(
         if way.candidate.fold is not None:
             folds[table.nodes.instance] = way.candidate.fold
     ((name, layout),) = layouts
-    _, height, width = tables.graph.tensors[name].shape
-    interval = max(interval, height * width * len(layout.beats))
+    interval = max(interval, layout.frame_beats(tables.graph.tensors[name].shape))
     return Solution(dict(reversed(folds.items())), interval, luts, bram18)
 
 

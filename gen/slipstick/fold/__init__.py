@@ -3,13 +3,12 @@
 from slipstick.fold.arrange import arrange_channels, arrange_weights, is_real
 from slipstick.fold.balance import FoldChoices, PinnedFold, possible_folds
 from slipstick.fold.engine_fold import Fold, Shape, engine_cycles, stage_shape, steps_of
+from slipstick.fold.entrance import carrier, entering_layout, entering_names, first_lanes
 from slipstick.fold.fifos import Needs, branch_needs, input_depths
 from slipstick.fold.plan import (
     Plan,
     Stage,
     decide,
-    default_lanes,
-    first_lanes,
     plan,
     plan_with,
     regroup_cycles,
@@ -29,9 +28,11 @@ __all__ = [
     "arrange_channels",
     "arrange_weights",
     "branch_needs",
+    "carrier",
     "decide",
-    "default_lanes",
     "engine_cycles",
+    "entering_layout",
+    "entering_names",
     "first_lanes",
     "input_depths",
     "is_real",

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from slipstick.fold.balance import FoldChoices, balance
 from slipstick.fold.engine_fold import (
     Fold,
-    Shape,
     input_beats,
     input_layout,
     output_layout,
@@ -15,6 +14,7 @@ from slipstick.fold.engine_fold import (
     walk_of,
     words_of,
 )
+from slipstick.fold.entrance import entering_layout, entering_names, first_lanes
 from slipstick.fold.fifos import fifo_depths
 from slipstick.fold.layouts import passing_layouts
 from slipstick.fold.stages import StageNodes, stages_of
@@ -75,14 +75,14 @@ def plan_with(graph: Graph, folds: Mapping[str, Fold]) -> Plan:
     """The circuit of ``graph`` whose engines have ``folds``, by instance."""
     stages = stages_of(graph)
     layouts: dict[str, Layout] = {}
-    first = _first_lanes(graph, stages, folds)
-    layouts[graph.input.name] = Layout.natural(graph.tensors[graph.input.name].shape[0], first)
+    lanes = _first_lanes(graph, stages, folds)
+    layouts[graph.input.name] = entering_layout(graph, lanes)
     decided: dict[str, Stage] = {}
     by_node = {stage.node.name: stage for stage in stages}
     for node in graph.nodes[1:]:
         if isinstance(node, Flatten):
-            _, height, width = graph.tensors[node.inputs[0]].shape
-            layouts[node.name] = layouts[node.inputs[0]].flattened(height, width)
+            source = node.inputs[0]
+            layouts[node.name] = layouts[source].flattened(graph.tensors[source].shape)
         elif node.name in by_node:
             nodes = by_node[node.name]
             sources = tuple(layouts[name] for name in nodes.inputs)
@@ -97,27 +97,18 @@ def plan_with(graph: Graph, folds: Mapping[str, Fold]) -> Plan:
     return Plan(finished, layouts, interval)
 
 
-def _first_lanes(graph: Graph, stages: tuple[StageNodes, ...], folds: Mapping[str, Fold]) -> int:
-    """Channels a beat at the input: what its first reader takes."""
-    channels = graph.tensors[graph.input.name].shape[0]
+def _first_lanes(
+    graph: Graph, stages: tuple[StageNodes, ...], folds: Mapping[str, Fold]
+) -> int | None:
+    """Channels a beat at the input: what its first engine takes, None without one."""
+    names = entering_names(graph)
     for stage in stages:
         fold = folds.get(stage.instance)
-        if graph.input.name in stage.inputs and fold:
+        if names & {*stage.inputs} and fold:
             shape = stage_shape(stage, graph.tensors)
             assert shape is not None
             return first_lanes(shape, fold)
-    return default_lanes(channels)
-
-
-def first_lanes(shape: Shape, fold: Fold) -> int:
-    """Channels a beat that an engine of ``shape`` takes of the network's input."""
-    spans = shape.groups > 1 and fold.outputs > shape.group_outputs
-    return fold.inputs * (fold.outputs // shape.group_outputs if spans else 1)
-
-
-def default_lanes(channels: int) -> int:
-    """Channels a beat of an input that no engine reads."""
-    return channels if channels <= 16 else 1
+    return None
 
 
 def decide(
@@ -147,8 +138,7 @@ def _interval(graph: Graph, stages: list[Stage], layouts: Mapping[str, Layout]) 
     """Cycles of the slowest stage, stream or regrouping."""
     cycles = [stage.cycles for stage in stages]
     for name, layout in layouts.items():
-        _, height, width = graph.tensors[name].shape
-        cycles.append(height * width * len(layout.beats))
+        cycles.append(layout.frame_beats(graph.tensors[name].shape))
     for stage in stages:
         for name, layout in zip(stage.nodes.inputs, stage.input_layouts, strict=True):
             cycles.append(regroup_cycles(graph, name, layouts[name], layout))

@@ -1,6 +1,8 @@
 """The order in which a stream carries the channels of a pixel."""
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 PAD = -1
@@ -13,7 +15,8 @@ class Layout:
 
     A frame is its pixels row by row, column by column; a pixel is its beats in order. A
     renaming of channels (a flatten, a concatenation, a shuffle) is a change of this table and
-    of nothing else.
+    of nothing else. An image may also pass as one pixel of all its ``C*H*W`` values, in the
+    order C, H, W.
 
     Attributes
     ----------
@@ -42,14 +45,22 @@ class Layout:
         """Channels side by side in one beat, pads included."""
         return len(self.beats[0])
 
-    @property
+    @cached_property
     def order(self) -> tuple[int, ...]:
         """The channels in the order in which they pass, pads left out."""
         return tuple(channel for beat in self.beats for channel in beat if channel != PAD)
 
-    def flattened(self, height: int, width: int) -> "Layout":
-        """The same beats seen as one pixel of ``C*H*W`` channels in C, H, W order."""
-        pixels = height * width
+    def pixels(self, shape: tuple[int, int, int]) -> int:
+        """Pixels in which a tensor of ``shape`` passes."""
+        return math.prod(shape) // len(self.order)
+
+    def frame_beats(self, shape: tuple[int, int, int]) -> int:
+        """Beats of a frame of a tensor of ``shape``."""
+        return self.pixels(shape) * len(self.beats)
+
+    def flattened(self, shape: tuple[int, int, int]) -> "Layout":
+        """The beats of a tensor of ``shape`` seen as one pixel of all its values."""
+        pixels = self.pixels(shape)
         return Layout(
             tuple(
                 tuple(PAD if channel == PAD else channel * pixels + pixel for channel in beat)

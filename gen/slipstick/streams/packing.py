@@ -13,12 +13,13 @@ def pack(values: np.ndarray, layout: Layout, width: int) -> np.ndarray:
     Lane ``l`` is the ``width``-bit two's complement field at bit ``l * width`` of a beat;
     word 0 holds the lowest 32 bits. Bits above the last lane, and pad lanes, are 0.
     """
-    frames, channels, height, columns = values.shape
-    pixels = values.transpose(0, 2, 3, 1).reshape(frames, height * columns, channels)
-    padded = np.concatenate([pixels, np.zeros((frames, height * columns, 1), pixels.dtype)], axis=2)
+    pixels = values.reshape(len(values), len(layout.order), -1).transpose(0, 2, 1)
+    padded = np.concatenate([pixels, np.zeros((*pixels.shape[:2], 1), pixels.dtype)], axis=2)
     # Index -1, the pad, picks the zero column that was appended.
     lanes = padded[:, :, np.array(layout.beats)]
-    fields = lanes.reshape(frames, -1, layout.lanes).astype(np.uint64) & np.uint64((1 << width) - 1)
+    fields = lanes.reshape(len(values), -1, layout.lanes).astype(np.uint64) & np.uint64(
+        (1 << width) - 1
+    )
     words = np.zeros((*fields.shape[:2], -(-layout.lanes * width // WORD) + 2), np.uint64)
     mask = np.uint64((1 << WORD) - 1)
     for lane in range(layout.lanes):
@@ -38,7 +39,6 @@ def unpack(
     words: np.ndarray, layout: Layout, width: int, signed: bool, shape: tuple[int, int, int]
 ) -> np.ndarray:
     """The inverse of `pack`: beats ``(N, H*W*beats, words)`` to int64 ``(N, C, H, W)``."""
-    channels, height, columns = shape
     wide = np.concatenate(
         [words.astype(np.uint64), np.zeros((*words.shape[:2], 2), np.uint64)], axis=2
     )
@@ -52,11 +52,9 @@ def unpack(
         field &= np.uint64((1 << width) - 1)
         value = field.astype(np.int64)
         lanes[:, :, lane] = value - ((value >> (width - 1)) << width) if signed else value
-    pixels = lanes.reshape(len(words), height * columns, -1)
-    positions = np.empty(channels, np.int64)
+    pixels = lanes.reshape(len(words), layout.pixels(shape), -1)
+    positions = np.empty(len(layout.order), np.int64)
     for position, channel in enumerate(c for beat in layout.beats for c in beat):
         if channel != PAD:
             positions[channel] = position
-    return (
-        pixels[:, :, positions].reshape(len(words), height, columns, channels).transpose(0, 3, 1, 2)
-    )
+    return pixels[:, :, positions].transpose(0, 2, 1).reshape(len(words), *shape)
