@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slipstick.estimate.counted import Counted, bits_of, luts
+from slipstick.estimate.counted import Counted, bits_of, counter, luts
 from slipstick.estimate.delays import tapped_delay
 from slipstick.estimate.memories import rom_blocks
 from slipstick.rtl_templates.weight_rom import SHARED_DELAYS, FieldRom, RomStyle, rom_style
@@ -35,12 +35,22 @@ def field_rom(fields: Sequence[ReadField], rows: int, style: RomStyle | None = N
     read = [f for f in fields if not (decodes and index <= f.spare)]
     late = {FieldRom.AHEAD + f.delay for f in fields if decodes and index <= f.spare}
     shared = SHARED_DELAYS if style == "block" else 1
-    total = Counted(ff=index) + luts(row_bits=index, counters=1)
+    total = counter(rows) + luts(decoded_luts=_decoded(fields, rows) if decodes else 0)
     for group in sorted({f.delay // shared for f in read}):
         members = [f for f in read if f.delay // shared == group]
         late.add(group * shared + (1 if style == "lut" else 0))
         total += _rom(members, rows, style, group * shared)
     return total + tapped_delay(index, late)
+
+
+def _decoded(fields: Sequence[ReadField], rows: int) -> int:
+    """LUTs of the fields whose tables may vanish into the LUTs that read them.
+
+    Not all do: mapping keeps a LUT of the number of the step where many share it.
+    """
+    index = bits_of(rows)
+    columns = [_columns(field) for field in fields if index <= field.spare]
+    return sum(looked_up(each) for each in columns)
 
 
 def _rom(fields: Sequence[ReadField], rows: int, style: RomStyle, delay: int) -> Counted:
@@ -58,16 +68,40 @@ def lut_table(columns: np.ndarray) -> Counted:
     Columns that are equal share LUTs and register, and one that is a bit of the address is a
     wire.
     """
+    return luts(rom_luts=looked_up(columns)) + Counted(ff=len(_distinct(columns)))
+
+
+def looked_up(columns: np.ndarray) -> int:
+    """LUTs of tables with these columns, bool ``(bits, rows)``.
+
+    Where a part of the rows is all the same, a register behind is set or reset instead.
+    """
     rows = columns.shape[1]
-    distinct = {line.tobytes() for line in np.packbits(columns, axis=1)}
-    addresses = (np.arange(rows) >> np.arange(bits_of(rows))[:, None]) & 1
-    wires = {line.tobytes() for line in np.packbits(addresses.astype(bool), axis=1)}
-    looked_up = len(distinct - wires) * -(-rows // LUT_ROWS)
-    kind = "rom_luts_small" if rows <= LUT_ROWS // 2 else "rom_luts"
-    return luts(**{kind: looked_up}) + Counted(ff=len(distinct))
+    addresses = ((np.arange(rows) >> np.arange(bits_of(rows))[:, None]) & 1).astype(bool)
+    wires = _distinct(addresses).keys()
+    places = [place for key, place in _distinct(columns).items() if key not in wires]
+    if not places:
+        return 0
+    luts_of = np.zeros(len(places), np.int64)
+    for first in range(0, rows, LUT_ROWS):
+        part = columns[places, first : first + LUT_ROWS]
+        luts_of += (part != part[:, :1]).any(axis=1)
+    return int(np.maximum(luts_of, 1).sum())
+
+
+def _distinct(columns: np.ndarray) -> dict[bytes, int]:
+    """A place of each different column."""
+    packed = np.packbits(columns, axis=1)
+    return {line.tobytes(): place for place, line in enumerate(packed)}
+
+
+def changing(table: Sequence[int] | np.ndarray, width: int) -> np.ndarray:
+    """The bit columns of ``table`` that change: bool ``(bits, rows)``."""
+    rows = np.asarray(table, np.int64)
+    bits = ((rows >> np.arange(width)[:, None]) & 1).astype(bool)
+    return bits[(bits != bits[:, :1]).any(axis=1)]
 
 
 def _columns(field: ReadField) -> np.ndarray:
     """The bit columns of a field that change: bool ``(bits, rows)``."""
-    bits = ((field.table >> np.arange(field.width)[:, None]) & 1).astype(bool)
-    return bits[(bits != bits[:, :1]).any(axis=1)]
+    return changing(field.table, field.width)

@@ -38,3 +38,17 @@ def luts(**features: float) -> Counted:
 def bits_of(count: int) -> int:
     """Bits of a counter of ``count`` values, as Amaranth's ``range`` makes them."""
     return max(count - 1, 0).bit_length()
+
+
+LUT_INPUTS = 6
+
+
+def counter(count: int) -> Counted:
+    """A counter of ``count`` values that starts again behind the last one.
+
+    Two bits count in LUTs, more in a carry chain, whose only LUT inverts the lowest bit. The
+    last value is told where it is not the largest.
+    """
+    bits = bits_of(count)
+    ends = 0 if count.bit_count() == 1 else -(-(bits + 1) // LUT_INPUTS)
+    return Counted(ff=bits) + luts(counter_luts=bits if bits <= 2 else 1 + ends)

@@ -4,7 +4,7 @@
 import numpy as np
 
 from slipstick.estimate.constants import ReadField, field_rom
-from slipstick.estimate.counted import Counted, luts
+from slipstick.estimate.counted import LUT_INPUTS, Counted, luts
 from slipstick.estimate.delays import delay
 from slipstick.estimate.registry import counted
 from slipstick.rtl_templates.accumulate import Accumulate
@@ -13,6 +13,7 @@ from slipstick.rtl_templates.credits import ROUND_TRIP, Credits
 from slipstick.rtl_templates.engine import Engine
 from slipstick.rtl_templates.fifo import Fifo
 from slipstick.rtl_templates.row_ring import RowRing
+from slipstick.rtl_templates.single_step import SingleStep
 
 
 @counted.register
@@ -36,6 +37,11 @@ def _(part: Accumulate) -> Counted:
 
 
 @counted.register
+def _(part: SingleStep) -> Counted:
+    return Counted(ff=part._lanes * part.width)
+
+
+@counted.register
 def _(part: Affine) -> Counted:
     c, terms, lanes = part._constants, part._terms, part._lanes
     total = counted(terms) + Counted(ff=lanes * part._out_width + int(any(c.saturates)))
@@ -44,11 +50,13 @@ def _(part: Affine) -> Counted:
         total += Counted(ff=-lanes * min(c.shift, terms.sum_width - 1))
     lo, hi = terms.sum_lo >> c.shift, terms.sum_hi >> c.shift
     bounds = (hi > c.hi, c.saturates[1]), (lo < c.lo, c.saturates[0])
-    reached = sum(lanes for beyond, _ in bounds if beyond)
+    reached = sum(beyond for beyond, _ in bounds)
+    # A value lies beyond where the bits above the output differ; one bound is the register's reset.
+    above = max(0, terms.sum_width - c.shift - part._out_width)
     total += luts(
-        clamp_bits=part._out_width * lanes * min(1, reached),
-        compare_bits=reached * max(1, terms.sum_width - c.shift),
-        losses=sum(lanes for beyond, saturates in bounds if beyond and saturates),
+        clamp_bits=lanes * part._out_width * max(0, reached - 1),
+        compare_luts=lanes * reached * -(-above // LUT_INPUTS),
+        losses=lanes * sum(beyond and saturates for beyond, saturates in bounds),
         ties=lanes * terms.sum_width if c.rounding == "half_even" and c.shift else 0,
     )
     real = [ReadField(column.astype(np.int64), 1) for column in c.real.T]

@@ -45,7 +45,7 @@ def _sum_of_output(
     if not row:
         fields.append(ReadField(start, part.sum_width, part.latency))
         return Counted()
-    bits, ff = 0, 0
+    terms, ff = 0, 0
     sums: list[int] = []
     for chain in range(part._chains):
         lanes = {k // part._chains: row[k] for k in row if k % part._chains == chain}
@@ -58,11 +58,15 @@ def _sum_of_output(
         for late in range(min(lanes), part._length):
             if late in lanes:
                 lane = lanes[late]
-                highest = min(most, highest + (lane._ends[1] + lane.base << lane.scale) + 1)
-                bits += highest.bit_length()
+                term = lane._ends[1] + lane.base
+                highest = min(most, highest + (term << lane.scale) + 1)
+                # Below and above the term the carries pass the sum's own bits.
+                terms += min(term.bit_length(), highest.bit_length() - lane.scale)
+                # The lowest bit of a difference has a LUT beside the one at its carry.
+                terms += 1
             ff += highest.bit_length()
         sums.append(highest)
-    chains = Counted(ff=ff) + luts(chain_bits=bits)
+    chains = Counted(ff=ff) + luts(chain_bits=terms)
     return chains + compressor(sums, part.sum_width, part._levels)
 
 
@@ -72,12 +76,26 @@ def _early(lane: ShiftLane) -> Counted:
         return Counted()
     fine, middle, _ = lane.ways
     signs = int(lane.inverts and not lane.source.signed)
-    first = lane.source.width + fine - 1 + signs
-    width = first + fine * (middle - 1)
+    first = lane.source.width + fine - 1
+    width = first + signs + fine * (middle - 1)
+    # The bit of the sign is a wire: the weight's sign, or the word's where no weight inverts it.
+    wires = int(lane.source.signed and not lane.inverts)
     chooses = fine > 1 or lane.inverts
     return Counted(ff=width) + luts(
-        early_bits=first if chooses else 0, middle_bits=width * -(-(middle - 1) // MUX_WAYS)
+        early_bits=first - wires if chooses else 0,
+        middle_bits=_middle(lane, first, width),
     )
+
+
+def _middle(lane: ShiftLane, first: int, width: int) -> int:
+    """LUTs of the middle shift. What it moves away from or beyond is the register's reset."""
+    fine, middle, _ = lane.ways
+    if middle == 1:
+        return 0
+    has_sign = lane.inverts or lane.source.signed
+    # One bit of the fine shift that has a single input is chosen and moved in one LUT.
+    bits = width - fine - 1 - 1 if has_sign else first - fine
+    return bits * -(-(middle - 1) // MUX_WAYS)
 
 
 def _weights(lane: ShiftLane, late: int) -> Iterable[ReadField]:
@@ -117,8 +135,12 @@ def _(part: L1Lanes) -> Counted:
         total += Counted(ff=int(held.sum())) + compressor(highest, part.sum_width, part._levels)
         tables = mask - weight[:, p].reshape(len(weight), -1).T[bits > 0]
         fields += [ReadField(table, source.width, 0, SPARE) for table in tables]
-        total += luts(difference_bits=len(held) * source.width)
-    total += luts(sum_bits=part.outputs * part.sum_width)
+        # Where a weight's bit is always 0, the carries pass the input's own.
+        ever = np.bitwise_or.reduce(tables, axis=1) if len(tables) else np.zeros(0, int)
+        total += luts(
+            difference_bits=int(np.bitwise_count(ever).sum()),
+            sum_bits=sum(highest).bit_length(),
+        )
     total += Counted(ff=part.outputs * part.sum_width)
     return total + field_rom(fields, part._steps, part._style)
 

@@ -46,10 +46,11 @@ def ram_halves(width: int, depth: int) -> int:
 
 def rom_blocks(width: int, depth: int) -> Counted:
     """A ROM in block RAM; what is deeper lies side by side, behind a multiplexer."""
-    halves, deep = min(
-        (-(-width * -(-depth // deep) // wide), deep) for wide, deep in HALF_BLOCKS[:2]
+    halves, choosers = min(
+        (-(-width * -(-depth // deep) // wide), _choosers(-(-depth // deep)))
+        for wide, deep in HALF_BLOCKS[:2]
     )
-    return Counted(bram18=halves) + luts(rom_mux_bits=width * _choosers(-(-depth // deep)))
+    return Counted(bram18=halves) + luts(rom_mux_bits=width * choosers)
 
 
 def _choosers(banks: int) -> int:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from slipstick.estimate.constants import lut_table
-from slipstick.estimate.counted import Counted, bits_of, luts
+from slipstick.estimate.constants import LUT_ROWS, changing, looked_up, lut_table
+from slipstick.estimate.counted import Counted, bits_of, counter, luts
 from slipstick.estimate.delays import delay
 from slipstick.estimate.memories import memory, rom_blocks
 from slipstick.estimate.registry import counted
@@ -26,8 +26,8 @@ def ring(walk: WindowWalk) -> Counted:
     """What all readers have: loops, rows in and out, the pointer and its steps."""
     loops = walk.address_steps()[1]
     counts = [count for _, count, _ in loops if count > 1]
-    counters = sum(bits_of(count) for count in counts)
-    total = Counted(ff=counters) + luts(loop_bits=counters, loops=len(counts), constant_reader=1)
+    # That a loop ends is asked for by those around it, also where it ends by itself.
+    total = sum(map(counter, counts), luts(loops=len(counts), constant_reader=1))
     if walk.skipped:
         total += counted(StepProgram(walk))
     return total + _rows(walk) + _pointer(walk)
@@ -35,21 +35,13 @@ def ring(walk: WindowWalk) -> Counted:
 
 def _rows(walk: WindowWalk) -> Counted:
     """Counts of rows, and the place of the next word."""
-    pointer, column = bits_of(walk.depth), bits_of(walk.width * walk.words)
-    rows = (walk.ring_rows).bit_length()
+    rows = walk.ring_rows.bit_length()
     needs, releases = zip(*walk.row_program, strict=True)
-    index = bits_of(len(needs))
-    looked_up = _distinct(needs, rows) + _distinct(releases, rows)
+    found = luts(lookup_luts=sum(looked_up(changing(each, rows)) for each in (needs, releases)))
     # Rows leave three cycles late; bits that are never set vanish.
     late = 3 * np.bitwise_or.reduce(releases).bit_count()
-    total = Counted(ff=pointer + column + 2 * rows + int(late))
-    wraps = 0 if walk.depth.bit_count() == 1 else pointer
-    return total + luts(
-        write_bits=pointer + column,
-        write_wrap_bits=wraps,
-        row_bits=2 * rows,
-        row_lookup=looked_up * index,
-    )
+    places = counter(walk.depth) + counter(walk.width * walk.words)
+    return places + found + Counted(ff=2 * rows + int(late)) + luts(row_bits=2 * rows)
 
 
 def _pointer(walk: WindowWalk) -> Counted:
@@ -64,15 +56,25 @@ def _pointer(walk: WindowWalk) -> Counted:
         distinct = bits * len(ways)
     # The wrapped way is never all 0: it has a sign besides.
     valid = 1
-    total = Counted(ff=bits + distinct + valid)
-    return total + luts(way_bits=distinct * len(constants), **_adder(walk, bits))
+    # One sum with the way, one more to see whether it leaves the ring.
+    added = luts(pointer_bits=bits * len(ways))
+    return Counted(ff=bits + distinct + valid) + luts(way_bits=distinct) + added
 
 
-def _adder(walk: WindowWalk, bits: int, varies: bool = True) -> dict[str, float]:
-    """LUT features of an addition to the pointer."""
+def _addresses(walk: WindowWalk, distances: Iterable[int]) -> Counted:
+    """Addresses at constant distances from the pointer.
+
+    Where a constant is added, the carries pass the pointer's bits, some of them inverted, and
+    all addresses share what inverts. In a ring that does not end by itself, the LUTs choose
+    between two constants where these differ.
+    """
+    bits = bits_of(walk.depth)
     if _wraps_itself(walk):
-        return {"pointer_bits": bits}
-    return {"wrapped_pointer_bits" if varies else "wrapped_address_bits": bits}
+        ever = int(np.bitwise_or.reduce([*distances, 0]))
+        return luts(inverted_bits=ever.bit_count())
+    mask = (1 << bits) - 1
+    chosen = sum(((way ^ (way - walk.depth)) & mask).bit_count() for way in distances)
+    return luts(chosen_address_bits=chosen, inverted_bits=bits)
 
 
 def _wraps_itself(walk: WindowWalk) -> bool:
@@ -103,10 +105,8 @@ def _(part: WindowReader) -> Counted:
     ff = bits
     for offset in offsets:
         if offset:
-            low_zeros = (offset & -offset).bit_length() - 1
-            ff += bits - low_zeros
-            total += luts(**_adder(walk, bits - low_zeros, varies=False))
-    return total + Counted(ff=ff) + _window_masks(walk)
+            ff += bits - ((offset & -offset).bit_length() - 1)
+    return total + Counted(ff=ff) + _addresses(walk, offsets) + _window_masks(walk)
 
 
 def _window_masks(walk: WindowWalk) -> Counted:
@@ -119,8 +119,8 @@ def _window_masks(walk: WindowWalk) -> Counted:
         for axis, taps in zip(inside, walk.parallel_kernel, strict=True)
     )
     masks = sum(row or column for row in rows for column in columns)
-    looked_up = sum(_distinct(_lines(axis), axis.shape[1]) * bits_of(len(axis)) for axis in inside)
-    return delay(masks, MASK_DELAY) + luts(masks=masks, mask_lookup=looked_up)
+    found = sum(looked_up(changing(_lines(axis), axis.shape[1])) for axis in inside)
+    return delay(masks, MASK_DELAY) + luts(masks=masks, lookup_luts=found)
 
 
 def _sometimes_outside(inside: np.ndarray, taps: int) -> list[bool]:
@@ -153,12 +153,13 @@ def _(part: MovedReader) -> Counted:
 
 
 def _moved_address(walk: WindowWalk, column: Sequence[int], bits: int) -> Counted:
-    total = Counted(ff=bits) + luts(**_adder(walk, bits, varies=False))
     if len(set(column)) == 1:
-        return total
+        return Counted(ff=bits) + _addresses(walk, column[:1])
     ways = [column] if _wraps_itself(walk) else [column, [way - walk.depth for way in column]]
     distinct = sum(_distinct(way, bits) for way in ways)
-    return total + Counted(ff=distinct) + luts(distance_bits=distinct * bits_of(len(column)))
+    found = sum(looked_up(changing(way, bits)) for way in ways)
+    added = luts(pointer_bits=bits * len(ways), lookup_luts=found)
+    return Counted(ff=bits + distinct) + added
 
 
 def _moved_masks(part: MovedReader) -> Counted:
@@ -169,11 +170,15 @@ def _moved_masks(part: MovedReader) -> Counted:
         for lane in range(len(moves.banks))
     }
     masks = [column for column in columns if any(real and (dy or dx) for dy, dx, real in column)]
-    choices = sum(len(set(column)) for column in masks)
-    moving = [place for place in places if any(place)]
-    index = bits_of(walk.output_size[0]) + bits_of(walk.output_size[1])
+    choices = sum(len(set(column)) - 1 for column in masks)
+    # A table for each distance along either axis, and what both say of each place together.
+    found = sum(
+        -(-size // LUT_ROWS) * len({place[axis] for place in places if place[axis]})
+        for axis, size in enumerate(walk.output_size)
+    )
+    moving = sum(1 for place in places if any(place))
     return delay(len(masks), MASK_DELAY) + luts(
-        mask_choices=choices, mask_lookup=len(moving) * index
+        mask_choices=choices, masks=moving, lookup_luts=found
     )
 
 
@@ -181,7 +186,7 @@ def _moved_masks(part: MovedReader) -> Counted:
 def _(part: StepProgram) -> Counted:
     steps = len(part._tables["first"])
     index = bits_of(steps)
-    follows = luts(counter_bits=index, program=1)
+    follows = luts(program_bits=index, program=1)
     if steps > LUT_DEPTH:
         return follows + rom_blocks(sum(part._widths.values()), steps)
     columns = [
@@ -189,7 +194,7 @@ def _(part: StepProgram) -> Counted:
         for name, table in part._tables.items()
         for bit in range(part._widths[name])
     ]
-    changing = np.array([column for column in columns if column.any() and not column.all()])
-    if steps == 1 or not len(changing):
+    varying = np.array([column for column in columns if column.any() and not column.all()])
+    if steps == 1 or not len(varying):
         return Counted()
-    return follows + lut_table(changing)
+    return follows + lut_table(varying)

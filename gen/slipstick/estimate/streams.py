@@ -4,7 +4,7 @@
 import numpy as np
 
 from slipstick.estimate.constants import ReadField, field_rom
-from slipstick.estimate.counted import Counted, bits_of, luts
+from slipstick.estimate.counted import Counted, bits_of, counter, luts
 from slipstick.estimate.delays import delay
 from slipstick.estimate.memories import memory
 from slipstick.estimate.registry import counted
@@ -48,13 +48,13 @@ def _(part: Fork) -> Counted:
 
 @counted.register
 def _(part: FrameGuard) -> Counted:
-    bits = bits_of(part._beats)
-    return Counted(ff=bits + 4) + luts(guard_bits=bits + len(part.o.payload), constant_guard=1)
+    beats = counter(part._beats)
+    return beats + Counted(ff=4) + luts(guard_bits=len(part.o.payload), constant_guard=1)
 
 
 @counted.register
 def _(part: FrameMarker) -> Counted:
-    return Counted(ff=bits_of(part._beats)) + luts(counter_bits=bits_of(part._beats))
+    return counter(part._beats) + luts(constant_marker=1)
 
 
 @counted.register

@@ -23,17 +23,25 @@ def compressor(highest: Sequence[int], width: int, levels: int) -> Counted:
 
 
 def _fewer(rows: list[int], most: int, bits: dict[int, int]) -> list[int]:
-    """The rows of the next level, as the compressor picks them; adds its adders' ``bits``."""
+    """The rows of the next level, as the compressor picks them; adds its adders' LUTs to ``bits``.
+
+    A LUT stands where the digit is more than a wire; elsewhere the carries pass a row's own bits.
+    """
     sums: list[int] = []
     for counted, digits in COUNTERS.items():
         while len(rows) >= counted + digits:
             taken, rows = rows[:counted], rows[counted:]
             others = [rows.pop() if counted == 1 else rows.pop(0) for _ in range(digits)]
-            ones = (1 << max(row.bit_length() for row in taken)) - 1
+            widths = sorted((row.bit_length() for row in taken), reverse=True)
+            ones = (1 << widths[0]) - 1
             for weight, other in enumerate(others):
-                row = min(most, other + min(ones << weight, sum(taken)))
-                bits[counted] += row.bit_length()
-                sums.append(row)
+                sums.append(min(most, other + min(ones << weight, sum(taken))))
+                passed = max(0, other.bit_length() - weight) if counted == 1 else widths[0]
+                # So many rows have the highest column in which this digit is ever set.
+                bits[counted] += min(passed, widths[(1 << weight) - 1])
+                if counted > 1 and not weight and other.bit_length() == widths[0]:
+                    # Of operands that are equally wide Yosys feeds the digit to the carries.
+                    bits[counted] += widths[1]
     return sums + rows
 
 
@@ -42,8 +50,10 @@ def plain_tree(lo: int, hi: int, terms: int) -> Counted:
     ff = bits = 0
     sizes = [1] * terms
     while len(sizes) > 1:
-        pairs = [a + b for a, b in zip(sizes[::2], sizes[1::2], strict=False)]
-        bits += sum(shape_for(lo * n, hi * n).width for n in pairs)
-        sizes = pairs + sizes[len(pairs) * 2 :]
+        pairs = list(zip(sizes[::2], sizes[1::2], strict=False))
+        # A carry needs no LUT of its own, nor does a sign that both extend.
+        reaching = min if lo >= 0 else max
+        bits += sum(shape_for(lo * n, hi * n).width for n in map(reaching, pairs))
+        sizes = [a + b for a, b in pairs] + sizes[len(pairs) * 2 :]
         ff += sum(shape_for(lo * n, hi * n).width for n in sizes)
     return Counted(ff=ff) + luts(tree_bits=bits)
