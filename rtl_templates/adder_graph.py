@@ -128,11 +128,21 @@ class AdderCircuit:
     def __init__(self, m: Module, graph: AdderGraph, inputs: Sequence[Value]) -> None:
         self._m, self._graph = m, graph
         self._values: list[list[Value]] = [[value] for value in inputs]
+        self._added = {
+            (operand.node, row.level - 1)
+            for row in graph.rows
+            for operand in (row.direct, *row.group)
+        }
         for index, row in enumerate(graph.rows):
             bits = _ones([self.at(o, row.level - 1) for o in row.group], row.order)
             first, end = graph.columns(row.group, row.order)
             first = max(first, row.direct.shift)
-            total = Signal(shape_for(0, row.high), name=f"sum_{index}", reset_less=True)
+            # Columns below ``first`` only wait, see `_later`.
+            total = Signal(
+                shape_for(0, row.high),
+                name=f"sum_{index}",
+                reset_less=not first or (graph.inputs + index, row.level) not in self._added,
+            )
             direct = self.at(row.direct, row.level - 1)
             m.d.sync += total.eq(_sum(direct, bits[:end], first, len(total), bool(row.extra)))
             self._values.append([total])
@@ -148,7 +158,9 @@ class AdderCircuit:
         values = self._values[node]
         while len(values) <= cycles:
             name = f"node_{node}_d{len(values)}"
-            after = Signal(self._graph.width(node), name=name, reset_less=True)
+            # A shift register has no reset and is slow: in front of an adder stands a flip-flop.
+            added = (node, self._graph.levels[node] + len(values)) in self._added
+            after = Signal(self._graph.width(node), name=name, reset_less=not added)
             self._m.d.sync += after.eq(values[-1])
             values.append(after)
         return values[cycles]

@@ -39,7 +39,7 @@ class HardwiredL1(LaneArray):
     weight : int64 ``(1, P, taps, S)`` within the interval of a channel, and which lanes an output
         reads, as in `L1Lanes`.
 
-    Latency: 1 cycle, the levels of a balanced tree over the longest row, and one.
+    Latency: 1 cycle, and the levels of a balanced tree over one and a half times the longest row.
     """
 
     def __init__(self, source: LaneInput, weight: np.ndarray) -> None:

@@ -41,7 +41,7 @@ class HardwiredShift(LaneArray):
     exponent, sign : int64 ``(1, P, taps, S, T)``, and which lanes an output reads, as in
         `ShiftLanes`.
 
-    Latency: the levels of a balanced tree over the longest row, and one.
+    Latency: the levels of a balanced tree over one and a half times the longest row.
     """
 
     def __init__(self, source: LaneInput, exponent: np.ndarray, sign: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 """Sums of many inputs, several at once, as one graph of adders."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,8 +11,9 @@ from slipstick.rtl_templates.arithmetic import tree_latency
 from slipstick.rtl_templates.column_sums import ColumnSum
 from slipstick.rtl_templates.shared_sums import SharedSums
 
-SLACK = 1
-"""Levels beyond those of a balanced tree: without any, little can be shared."""
+ROOM = 1.5
+"""Leaves of a tree over the longest sum to its operands. A shared sum stands higher in some outputs
+than they need it; without any room, little can be shared."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def solve(
         for output in left[index * share : (index + 1) * share]:
             output.append(total._replace(negative=True))
     longest = max((_leaves(graph, operands) for operands in left), default=0)
-    depth = max(1, tree_latency(max(1, longest)) + (SLACK if longest > 2 else 0))
+    depth = max(1, tree_latency(math.ceil(ROOM * longest) if longest > 2 else longest))
     SharedSums(graph, left, depth).run()
     outputs = tuple(
         ColumnSum(graph, operands, depth).run() if operands else None for operands in left

@@ -144,6 +144,13 @@ def test_graph_is_the_sums_within_its_bounds(seed, inputs, outputs):
     assert solve(highs.tolist(), sums) == solved
 
 
+@pytest.mark.parametrize(("operands", "depth"), [(2, 1), (3, 3), (16, 5), (64, 7), (144, 8)])
+def test_depth_leaves_room_for_half_as_many_operands_again(operands, depth):
+    solved = solve([255] * operands, [[Operand(node, 0, False) for node in range(operands)]])
+    assert solved.depth == depth
+    assert solved.evaluate([1] * operands) == [operands + solved.evaluate([0] * operands)[0]]
+
+
 def test_shared_sums_are_formed_once():
     """By hand: x0 + 2 x1 is in all of four outputs, one of them shifted, one negated."""
     pair = (Operand(0, 0, False), Operand(1, 1, False))
