@@ -24,6 +24,8 @@ INSTRUCTIONS, CYCLES = 300, 100
 POLL_CYCLES = 16
 """Of a look at the timer: programs that wait for the time must see it pass."""
 IRQ_MODE, IRQ_MASKED, MODE_BITS, IRQ_VECTOR = 0x92, 0x80, 0x3F, 0x18
+THUMB = 0x20
+"""The bit of the state register that says that Thumb code runs."""
 
 
 class Zynq:
@@ -68,7 +70,10 @@ class Zynq:
         """
         end, at = self._program.symbols["end"], self._program.entry
         for _ in range(slices):
-            self._uc.emu_start(at, end, count=INSTRUCTIONS)
+            # An odd address is how Unicorn is told that Thumb code stands there: parts of
+            # compilers' own libraries are.
+            thumb = bool(self._state() & THUMB)
+            self._uc.emu_start(at | thumb, end, count=INSTRUCTIONS)
             if self._bus_error:
                 raise RuntimeError(self._bus_error)
             at = self._uc.reg_read(arm_const.UC_ARM_REG_PC)
