@@ -13,7 +13,7 @@ import pytest
 from synthetic_build import Names, write_build, write_simulation
 
 from slipstick.errors import SlipstickError
-from slipstick.report import report
+from slipstick.report import compared, report
 
 VOID = {"meta", "img", "br"}
 HOSTILE = Names(
@@ -71,6 +71,13 @@ def write_synthesis(folder: Path, multipliers: int = 0) -> None:
         "seconds": 12.5,
     }
     (folder / "synthesis.json").write_text(json.dumps(document))
+
+
+def write_estimate(folder: Path, lut: int) -> None:
+    counts = {"lut": lut, "ff": 800, "lutram": 8, "bram36": 2.5}
+    rows = [{"instance": name, **counts} for name in ("block_conv1", "fork")]
+    total = {key: 8 * value for key, value in counts.items()}
+    (folder / "estimate.json").write_text(json.dumps({**total, "per_layer": rows}))
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +200,33 @@ def test_broken_promises_are_shown(tmp_path: Path) -> None:
     assert page.count("small", class_="wrong") == 1
     assert page.count("span", class_="badge bad") == 2
     assert "equal bit for bit" not in page.words
+
+
+def test_estimates_stand_beside_counts(tmp_path: Path) -> None:
+    folder = write_build(tmp_path / "build")
+    write_estimate(folder, lut=460)
+    _, page = read(report(folder))
+    assert "slipstick synth build" in page.words
+    rows = compared(folder)
+    assert [row["counted"] for row in rows] == [None] * 3
+    assert [row["lut_error"] for row in rows] == [None] * 3
+    write_synthesis(folder)
+    _, page = read(report(folder))
+    text = re.sub(r"\s+", " ", page.words)
+    assert "block.conv1 460 500 \N{MINUS SIGN}8.0 % 800 800 8 8 2.5 1.5 fork 460 500" in text
+    assert "total 3,680 4,000 \N{MINUS SIGN}8.0 % 6,400 6,400 64 64 20 12" in text
+    rows = compared(folder)
+    assert [row["instance"] for row in rows] == ["block_conv1", "fork", "total"]
+    assert [row["lut_error"] for row in rows] == [-0.08] * 3
+    assert rows[0]["estimated"] == {"lut": 460, "ff": 800, "lutram": 8, "bram36": 2.5}
+    assert rows[0]["counted"] == {"lut": 500, "ff": 800, "lutram": 8, "bram36": 1.5}
+
+
+def test_damaged_estimate_is_named(tmp_path: Path) -> None:
+    folder = write_build(tmp_path / "build")
+    (folder / "estimate.json").write_text('{"lut": 1}')
+    with pytest.raises(SlipstickError, match=r"estimate\.json.*run slipstick compile again"):
+        report(folder)
 
 
 @pytest.mark.parametrize("labels", [None, np.full(24, -1)])

@@ -1,5 +1,6 @@
-"""The report: one self-contained HTML page a build."""
+"""The report: one self-contained HTML page a build, and its figures for machines."""
 
+from slipstick.report.estimated import compared
 from slipstick.report.page import report
 
-__all__ = ["report"]
+__all__ = ["compared", "report"]

@@ -11,10 +11,11 @@ from slipstick.built import read_build
 from slipstick.files import write_whole
 from slipstick.graph import Graph
 from slipstick.report import headline, text
+from slipstick.report.estimated import comparisons
 from slipstick.report.frames import gallery
 from slipstick.report.layers import layers, remainders
 from slipstick.report.network import draw
-from slipstick.report.results import read_simulation, read_synthesis
+from slipstick.report.results import read_estimate, read_simulation, read_synthesis
 from slipstick.report.stage_graph import INPUT, arrange
 from slipstick.report.weights import histograms
 
@@ -63,6 +64,7 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "number": text.number,
         "percent": text.percent,
+        "error": text.error,
         "shortened": text.shortened,
         "colour": lambda kind: COLOURS.get(kind, "other"),
     }
@@ -88,6 +90,7 @@ def _context(folder: Path, manifest: Manifest, graph: Graph) -> dict[str, Any]:
         "kinds": tuple(dict.fromkeys(stage.kind for stage in manifest.stages)),
         "remainders": remainders(synthesis),
         "largest": max((layer.counts.lut for layer in table if layer.counts), default=0),
+        "comparisons": comparisons(manifest, read_estimate(folder), synthesis),
         "histograms": histograms(graph),
         "gallery": gallery(folder, manifest, graph),
         "config": json.dumps(manifest.config, indent=2, ensure_ascii=False),

@@ -1,4 +1,4 @@
-"""What simulation and synthesis left in the build folder, typed; either may be missing."""
+"""What estimate, simulation and synthesis left in the build folder, typed; each may be missing."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -33,14 +33,36 @@ class Simulation(Result):
     per_layer: tuple[ComparedLayer, ...] = ()
 
 
-class Counts(Result):
-    """Resources of a row of ``synthesis.json`` or of the whole."""
+class Taken(Result):
+    """What both an estimate and a synthesis count."""
 
     lut: int
-    lut_sites: int
     ff: int
-    bram36: float
     lutram: int
+    bram36: float
+
+    @property
+    def taken(self) -> "Taken":
+        """No more than that."""
+        return Taken(**self.model_dump())
+
+
+class EstimateRow(Taken):
+    """One instance of the top."""
+
+    instance: str
+
+
+class Estimate(Taken):
+    """``estimate.json``."""
+
+    per_layer: tuple[EstimateRow, ...]
+
+
+class Counts(Taken):
+    """Resources of a row of ``synthesis.json`` or of the whole."""
+
+    lut_sites: int
     dsp: int
     multipliers: int
     path_ps: int = 0
@@ -82,6 +104,11 @@ def read_simulation(folder: Path) -> Simulation | None:
 def read_synthesis(folder: Path) -> Synthesis | None:
     """What `synth` found, None if it was not run."""
     return _read(folder / "synthesis.json", Synthesis, "synth")
+
+
+def read_estimate(folder: Path) -> Estimate | None:
+    """What `compile` expected, None in a folder of a version that did not estimate."""
+    return _read(folder / "estimate.json", Estimate, "compile")
 
 
 def _read(path: Path, kind: type[Kind], command: str) -> Kind | None:

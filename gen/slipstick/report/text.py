@@ -21,6 +21,11 @@ def percent(share: float | None) -> str:
     return f"{100 * share:.1f} %" if share >= _MANY_SHARE or share == 0 else f"{100 * share:.2f} %"
 
 
+def error(share: float | None) -> str:
+    """How far something is off: ``+1.2 %``."""
+    return MISSING if share is None else f"{100 * share:+.1f} %".replace("-", "\N{MINUS SIGN}")
+
+
 def shape(sizes: Iterable[int]) -> str:
     """``16 x 28 x 28``; the ones of a vector are left out."""
     kept = list(sizes)
