@@ -24,7 +24,6 @@ from slipstick.sim.system.summary import golden_outputs
 
 SHIPPED = "addressnet resnet_adder shift_lenet shiftaddnet shiftnet sparse_shiftnet".split()
 
-ZIG_FLAGS = "-target arm-freestanding-eabi -mcpu=cortex_a9 -fno-sanitize=all"
 needs_arm = pytest.mark.skipif(
     any(importlib.util.find_spec(package) is None for package in ("unicorn", "ziglang")),
     reason="unicorn or ziglang is not installed",
@@ -216,9 +215,9 @@ def test_python_driver_runs_on_the_simulated_system(picture):
 @needs_arm
 @pytest.mark.parametrize("code", ["arm", "thumb"])
 def test_program_of_the_board_runs_on_the_emulated_processor(picture, monkeypatch, code):
-    # The last of these options counts; GNU's own library mixes both.
-    monkeypatch.setenv("ARM_CC", f"{sys.executable} -m ziglang cc {ZIG_FLAGS}")
-    monkeypatch.setenv("ARM_LIBRARIES", f"-m{code}")
+    # GNU's own library mixes both.
+    target = f"-target {code}-freestanding-eabi -mcpu=cortex_a9 -fno-sanitize=all"
+    monkeypatch.setenv("ARM_CC", f"{sys.executable} -m ziglang cc {target}")
     result = simulate_system(picture.folder, frames=3, seed=2, arm=True)
     assert (result.frames, result.mismatches, result.error) == (3, 0, None)
     assert result.violations == ()
