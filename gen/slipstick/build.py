@@ -100,6 +100,7 @@ def compile(
     target_fps: float | None = None,
     lut_budget: int | str | None = None,
     bram_budget: int | str | None = None,
+    latency: bool = False,
     progress: Progress | None = None,
     announce: Announce | None = None,
 ) -> Build:
@@ -119,6 +120,7 @@ def compile(
     name : of the top module; by default that of the file or class.
     target_fps : frames a second that the folds must reach, with as few LUTs as they can.
     lut_budget, bram_budget : what the folds may take, as numbers or as ``"70%"`` of the board's.
+    latency : the folds are to give the result as soon as can be.
     progress : is told what is being done.
     announce : is told what is estimated, before anything is built.
 
@@ -131,7 +133,11 @@ def compile(
         config if isinstance(config, Config) else load_config(Path(config) if config else None)
     )
     settings = with_goal(
-        settings, target_fps=target_fps, lut_budget=lut_budget, bram_budget=bram_budget
+        settings,
+        target_fps=target_fps,
+        lut_budget=lut_budget,
+        bram_budget=bram_budget,
+        latency=latency or None,
     )
     report("Reading the model", 0.0)
     program = _program(model, example_input)
@@ -143,9 +149,9 @@ def compile(
     graph = quantise(source, frames.images, settings)
     integers = quantise_input(graph, shown.images)
     report("Folding", 0.4)
-    decided = _plan(graph, settings, target)
+    decided, is_best = _plan(graph, settings, target)
     _check_folds(settings, decided)
-    estimates = describe_estimate(graph, decided, target.clock_mhz)
+    estimates = describe_estimate(graph, decided, target.clock_mhz) | is_best
     if announce:
         announce(estimates)
     top = NameTable().legal(name or _default_name(model))
@@ -234,10 +240,13 @@ def _user_frames(source: FloatGraph, path: Path | str) -> Frames:
     return load_frames(Path(path), source.input.shape, count if size == [1, 1] else None)
 
 
-def _plan(graph: Graph, settings: Config, board: Board) -> Plan:
-    """The circuit, for the goal that the user set or else for a number of lanes."""
+def _plan(graph: Graph, settings: Config, board: Board) -> tuple[Plan, dict[str, bool]]:
+    """The circuit, for the goal that the user set or else for a number of lanes.
+
+    For a goal also whether it ``is_best``: no folds that are offered meet the goal better.
+    """
     if not settings.fold.is_goal:
-        return plan(graph, _choices(settings))
+        return plan(graph, _choices(settings)), {}
     if board.family != "xc7":
         raise SlipstickError(
             f"Board '{board.name}'",
@@ -255,8 +264,10 @@ def _plan(graph: Graph, settings: Config, board: Board) -> Plan:
         bram18=2 * spendable(fold.bram_budget, blocks),
         board=board.name,
         clock_mhz=board.clock_mhz,
+        least_latency=fold.latency,
     )
-    return plan_with(graph, best_folds(graph, goal, _choices(settings).pinned).folds)
+    found = best_folds(graph, goal, _choices(settings).pinned)
+    return plan_with(graph, found.folds), {"is_best": found.is_best}
 
 
 def _choices(settings: Config) -> FoldChoices:

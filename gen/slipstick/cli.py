@@ -132,6 +132,9 @@ def compile(
     bram_budget: Annotated[
         str | None, typer.Option(metavar="N|N%", help="Block RAMs to spend; likewise.")
     ] = None,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="The result as soon as can be, within the budgets.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Turn a trained network into Verilog and the golden model it equals."""
@@ -150,6 +153,7 @@ def compile(
             target_fps=target_fps,
             lut_budget=lut_budget,
             bram_budget=bram_budget,
+            latency=latency,
             progress=progress.share,
             announce=lambda estimate: progress.note(cli_tables.estimated(estimate)),
         )
@@ -249,11 +253,13 @@ def synth(
 def report(folder: Folder, as_json: AsJson = False) -> None:
     """Write one HTML page about a build, and print its main figures."""
     from slipstick.inspect import summarise_results
+    from slipstick.report import compared
     from slipstick.report import report as write_report
 
     with task(f"Reporting {folder}"):
         page = write_report(folder)
-    present(summarise_results(folder) | {"report": str(page)}, cli_tables.reported, as_json)
+    found = summarise_results(folder) | {"estimate": compared(folder), "report": str(page)}
+    present(found, cli_tables.reported, as_json)
 
 
 @app.command()

@@ -44,10 +44,11 @@ def compiled(build: Json) -> RenderableType:
 
 def estimated(estimate: Json) -> str:
     """What a circuit will be like, in one line, before it is built."""
+    unproven = "" if estimate.get("is_best", True) else "; there may be better folds"
     return (
         f"estimate: {estimate['frames_per_second']:,.0f} frames/s, "
         f"{estimate['latency_cycles']:,} cycles from a frame's first beat in to its last out, "
-        f"{_taken(estimate)}; the slowest stage is {escape(estimate['bottleneck'])}"
+        f"{_taken(estimate)}; the slowest stage is {escape(estimate['bottleneck'])}{unproven}"
     )
 
 

@@ -76,11 +76,15 @@ class FoldOptions(_Section):
     target_fps: Rate | None = Field(None, description="frames a second, at the board's clock")
     lut_budget: Budget | None = Field(None, description="LUTs, or a share of the board's")
     bram_budget: Budget | None = Field(None, description="36 Kbit block RAMs, or a share")
+    latency: Annotated[bool, Field(strict=True)] = Field(
+        False, description="the result as soon as can be, within the budgets"
+    )
 
     @property
     def is_goal(self) -> bool:
         """Whether folds are to make the best of a board instead of sharing out ``lanes``."""
-        return any(x is not None for x in (self.target_fps, self.lut_budget, self.bram_budget))
+        wanted = (self.target_fps, self.lut_budget, self.bram_budget)
+        return self.latency or any(x is not None for x in wanted)
 
 
 class LayerOptions(_Section):
@@ -153,7 +157,7 @@ def with_goal(config: Config, **goal: Any) -> Config:
         raise _refusal("Goal", error) from error
     fold = chosen.fold
     if fold.is_goal and "lanes" in fold.model_fields_set:
-        raise _clash("lanes", "target_fps or a budget")
+        raise _clash("lanes", "target_fps, latency or a budget")
     if fold.target_fps is not None and fold.interval is not None:
         raise _clash("interval", "target_fps")
     return chosen

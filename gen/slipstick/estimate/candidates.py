@@ -7,6 +7,7 @@ from functools import cache, cached_property, lru_cache
 
 from slipstick.elaborate import component
 from slipstick.errors import SlipstickError
+from slipstick.estimate.latency import pipeline
 from slipstick.estimate.network import Resources, resources
 from slipstick.fold import (
     Fold,
@@ -41,6 +42,11 @@ MOST_WASTE = 4
 """Lanes of a layer, as a multiple of the fewest that meet the interval, up to which folds are
 offered; layers of so few lanes that this is nothing may have `FEW_LANES`."""
 FEW_LANES = 32
+SPLITS = 3
+"""Folds of as many cycles that are offered where latency counts, those of the fewest lanes and
+outputs: they differ in how many lanes are outputs and how many are inputs."""
+LEAST_LUTS_OF_LANE = 8
+"""LUTs a lane with which a fold must fit, to be offered where latency counts."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +55,27 @@ class Candidate:
 
     Attributes
     ----------
-    fold : of an engine, else None.
-    output : how the stage's output passes.
+    stage : as it is decided.
+    behind : cycles from its last step to the stage behind it.
     cycles : of a frame, those of its regroupings included.
     luts, bram18 : LUTs of any use, and halves of block RAMs.
     """
 
-    fold: Fold | None
-    output: Layout
+    stage: Stage
+    behind: int
     cycles: int
     luts: int
     bram18: int
+
+    @property
+    def fold(self) -> Fold | None:
+        """Of an engine, else None."""
+        return self.stage.fold
+
+    @property
+    def output(self) -> Layout:
+        """How the stage's output passes."""
+        return self.stage.output_layout
 
 
 class StageTable:
@@ -92,6 +108,7 @@ class StageTable:
         self._folds = possible_folds(self.shape, pinned) if self.shape else []
         self._own = cache(self._cost_of_stage)
         self._offered = lru_cache(maxsize=4096)(self._candidates)
+        self._all = lru_cache(maxsize=4096)(self._quick)
 
     @cached_property
     def cycles(self) -> Mapping[Fold, int]:
@@ -107,10 +124,36 @@ class StageTable:
         """
         return self._offered(sources, interval)
 
+    def quick_candidates(
+        self, sources: tuple[Layout, ...], intervals: tuple[int, int], luts: int
+    ) -> tuple[Candidate, ...]:
+        """Those of at most ``intervals[1]`` cycles that might do with ``luts``, quick or slow.
+
+        FIFOs are those of a circuit of ``intervals[0]`` cycles a frame: none is deeper.
+        Raises `SlipstickError` where no fold goes together with the order of the channels.
+        """
+        return self._all(sources, intervals, luts)
+
     def _candidates(self, sources: tuple[Layout, ...], interval: int) -> tuple[Candidate, ...]:
+        folds = self._within(interval) if self.shape else [None]
+        found = self._built(folds, sources, (interval, interval))
+        return tuple(_best_of_each_output(found))
+
+    def _quick(
+        self, sources: tuple[Layout, ...], intervals: tuple[int, int], luts: int
+    ) -> tuple[Candidate, ...]:
+        folds = self._splits(intervals[1], luts) if self.shape else [None]
+        return tuple(self._built(folds, sources, intervals))
+
+    def _built(
+        self,
+        folds: Sequence[Fold | None],
+        sources: tuple[Layout, ...],
+        intervals: tuple[int, int],
+    ) -> list[Candidate]:
+        shortest, longest = intervals
         found: list[Candidate] = []
         refused: list[SlipstickError] = []
-        folds = self._within(interval) if self.shape else [None]
         for fold in folds:
             try:
                 stage = decide(self._graph, self.nodes, fold, sources)
@@ -118,11 +161,11 @@ class StageTable:
                 refused.append(error)
                 continue
             cycles = self._cycles(stage, sources)
-            if cycles <= interval:
-                found.append(self._priced(stage, sources, cycles, interval))
+            if cycles <= longest:
+                found.append(self._priced(stage, sources, cycles, shortest))
         if refused and len(refused) == len(folds):
             raise refused[0]
-        return tuple(_best_of_each_output(found))
+        return found
 
     def _within(self, interval: int) -> list[Fold]:
         """For each number of outputs and inputs the fewest taps that meet the interval.
@@ -142,6 +185,18 @@ class StageTable:
         most = MOST_WASTE * min((fold.lanes for fold in folds), default=0)
         return [fold for fold in folds if fold.lanes <= max(most, FEW_LANES)]
 
+    def _splits(self, interval: int, luts: int) -> list[Fold]:
+        """For each number of cycles some folds of the fewest lanes."""
+        chosen: dict[int, int] = {}
+        folds: list[Fold] = []
+        for fold in sorted(self.cycles, key=_size):
+            cycles = self.cycles[fold]
+            fits = cycles <= interval and fold.lanes * LEAST_LUTS_OF_LANE <= luts
+            if fits and chosen.get(cycles, 0) < SPLITS:
+                chosen[cycles] = chosen.get(cycles, 0) + 1
+                folds.append(fold)
+        return folds
+
     def _cycles(self, stage: Stage, sources: tuple[Layout, ...]) -> int:
         shape = self._graph.tensors[self.nodes.output].shape
         regrouped = (
@@ -158,7 +213,7 @@ class StageTable:
     def _priced(
         self, stage: Stage, sources: tuple[Layout, ...], cycles: int, interval: int
     ) -> Candidate:
-        cost = self._own(stage.fold, stage.input_layouts)
+        cost, behind = self._own(stage.fold, stage.input_layouts)
         layouts = stage.input_layouts
         depths = input_depths(self._graph, self.nodes.node, layouts, self.needs, interval)
         for (tensor, given, taken), depth in zip(self._edges(stage, sources), depths, strict=True):
@@ -169,13 +224,12 @@ class StageTable:
                 cost += _fifo(taken.lanes * width, depth)
         if self._readers > 1:
             cost += resources(Fork(stage.output_layout.lanes * self._width, self._readers))
-        return Candidate(
-            stage.fold, stage.output_layout, cycles, cost.all_luts, round(2 * cost.bram36)
-        )
+        return Candidate(stage, behind, cycles, cost.all_luts, round(2 * cost.bram36))
 
-    def _cost_of_stage(self, fold: Fold | None, taken: tuple[Layout, ...]) -> Resources:
-        stage = decide(self._graph, self.nodes, fold, taken)
-        return resources(component(self.nodes.node, stage, self._graph))
+    def _cost_of_stage(self, fold: Fold | None, taken: tuple[Layout, ...]) -> tuple[Resources, int]:
+        """What the stage takes, and its pipeline's cycles."""
+        part = component(self.nodes.node, decide(self._graph, self.nodes, fold, taken), self._graph)
+        return resources(part), pipeline(part)
 
 
 def _best_of_each_output(found: list[Candidate]) -> list[Candidate]:

@@ -46,12 +46,14 @@ class Solution:
     folds : by instance.
     interval : cycles of the slowest stage or stream.
     luts, bram18 : what they are estimated to take.
+    is_best : no folds that are offered are better.
     """
 
     folds: Mapping[str, Fold]
     interval: int
     luts: int
     bram18: int
+    is_best: bool = True
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def fastest(tables: Tables, budget: Budget) -> Solution | None:
 
     More taps in parallel cost more, so that what fits an interval fits every longer one.
     """
-    longest = _longest(tables)
+    longest = longest_interval(tables)
     interval = _guess(tables, budget.luts // LUTS_OF_LANE, longest)
     best = cheapest(tables, interval, budget)
     while best is None and interval < longest:
@@ -131,14 +133,12 @@ def _decide(
 ) -> States:
     """The states behind stage ``number``."""
     reached: dict[Layouts, list[tuple[np.ndarray, _Way]]] = {}
-    open_streams = _open_after(tables, number)
+    open_streams = open_after(tables, number)
     for layouts, state in states.items():
         known = dict(layouts)
-        sources = tuple(_layout(tables.graph, name, known) for name in table.nodes.inputs)
+        sources = tuple(layout_of(tables.graph, name, known) for name in table.nodes.inputs)
         for candidate in table.candidates(sources, interval):
-            if candidate.bram18 > budget.bram18 or not _takes_input(
-                tables, table, candidate, known
-            ):
+            if candidate.bram18 > budget.bram18 or not takes_input(tables, table, candidate, known):
                 continue
             luts = np.full_like(state.luts, NEVER)
             left = len(luts) - candidate.bram18
@@ -157,7 +157,7 @@ def _cheapest_way(ways: list[tuple[np.ndarray, _Way]]) -> _State:
     return _State(luts.min(axis=0), chosen, tuple(way for _, way in ways))
 
 
-def _takes_input(
+def takes_input(
     tables: Tables, table: StageTable, candidate: Candidate, known: Mapping[str, Layout]
 ) -> bool:
     """Whether the first engine takes the network's input as it passes: it decides that."""
@@ -169,24 +169,25 @@ def _takes_input(
     return lanes == first_lanes(table.shape, candidate.fold)
 
 
-def _open_after(tables: Tables, number: int) -> frozenset[str]:
+def open_after(tables: Tables, number: int) -> frozenset[str]:
     """Streams that stages behind ``number``, or the output, read."""
     graph = tables.graph
     names = [name for table in tables.stages[number + 1 :] for name in table.nodes.inputs]
     return frozenset(carrier(graph, name) for name in (*names, graph.output))
 
 
-def _layout(graph: Graph, tensor: str, known: Mapping[str, Layout]) -> Layout:
+def layout_of(graph: Graph, tensor: str, known: Mapping[str, Layout]) -> Layout:
+    """How ``tensor`` passes, where the streams of the stages pass as ``known``."""
     node = graph[tensor]
     if not isinstance(node, Flatten):
         return known[tensor]
     source = node.inputs[0]
-    return _layout(graph, source, known).flattened(graph.tensors[source].shape)
+    return layout_of(graph, source, known).flattened(graph.tensors[source].shape)
 
 
 def _with_output(tables: Tables, layouts: Layouts, state: _State) -> np.ndarray:
     """LUTs with those at the network's output."""
-    layout = _layout(tables.graph, tables.graph.output, dict(layouts))
+    layout = layout_of(tables.graph, tables.graph.output, dict(layouts))
     return state.luts + tables.of_output(layout).all_luts
 
 
@@ -209,7 +210,7 @@ def _traced(
     return Solution(dict(reversed(folds.items())), interval, luts, bram18)
 
 
-def _longest(tables: Tables) -> int:
+def longest_interval(tables: Tables) -> int:
     """An interval that the smallest folds meet."""
     graph = tables.graph
     values = max(int(np.prod(tensor.shape)) for tensor in graph.tensors.values())
