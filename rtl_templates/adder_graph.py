@@ -128,24 +128,32 @@ class AdderCircuit:
     def __init__(self, m: Module, graph: AdderGraph, inputs: Sequence[Value]) -> None:
         self._m, self._graph = m, graph
         self._values: list[list[Value]] = [[value] for value in inputs]
+        # Nodes that rows read after a cycle, and those of which they read every bit.
         self._added = {
-            (operand.node, row.level - 1)
+            (o.node, row.level - 1) for row in graph.rows for o in (row.direct, *row.group)
+        }
+        self._whole = {
+            (o.node, row.level - 1)
             for row in graph.rows
-            for operand in (row.direct, *row.group)
+            for o in (row.direct, *(() if row.order else row.group))
         }
         for index, row in enumerate(graph.rows):
-            bits = _ones([self.at(o, row.level - 1) for o in row.group], row.order)
-            first, end = graph.columns(row.group, row.order)
-            first = max(first, row.direct.shift)
-            # Columns below ``first`` only wait, see `_later`.
-            total = Signal(
-                shape_for(0, row.high),
-                name=f"sum_{index}",
-                reset_less=not first or (graph.inputs + index, row.level) not in self._added,
-            )
-            direct = self.at(row.direct, row.level - 1)
-            m.d.sync += total.eq(_sum(direct, bits[:end], first, len(total), bool(row.extra)))
-            self._values.append([total])
+            self._values.append([self._row(row, index)])
+
+    def _row(self, row: Row, index: int) -> Value:
+        bits = _ones([self.at(o, row.level - 1) for o in row.group], row.order)
+        first, end = self._graph.columns(row.group, row.order)
+        first = max(first, row.direct.shift)
+        width = shape_for(0, row.high).width
+        low = min(first, width)
+        # Columns below ``first`` only wait, see `_later`.
+        added = (self._graph.inputs + index, row.level) in self._added
+        waits = Signal(low, name=f"sum_{index}_low", reset_less=not added)
+        total = Signal(width - low, name=f"sum_{index}", reset_less=True)
+        direct = self.at(row.direct, row.level - 1)
+        found = _sum(direct, bits[:end], first, width, bool(row.extra))
+        self._m.d.sync += Cat(waits, total).eq(found)
+        return Cat(waits, total)
 
     def at(self, operand: Operand, level: int) -> Value:
         """``operand`` in cycle ``level``, for which it waits in registers."""
@@ -159,7 +167,8 @@ class AdderCircuit:
         while len(values) <= cycles:
             name = f"node_{node}_d{len(values)}"
             # A shift register has no reset and is slow: in front of an adder stands a flip-flop.
-            added = (node, self._graph.levels[node] + len(values)) in self._added
+            level = self._graph.levels[node] + len(values)
+            added = (node, level) in self._added and (node, level - 1) not in self._whole
             after = Signal(self._graph.width(node), name=name, reset_less=not added)
             self._m.d.sync += after.eq(values[-1])
             values.append(after)

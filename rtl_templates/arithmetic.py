@@ -17,9 +17,9 @@ class Bounded:
     hi: int
 
 
-def register(m: Module, bounded: Bounded, name: str) -> Bounded:
+def register(m: Module, bounded: Bounded, name: str, reset_less: bool = True) -> Bounded:
     """``bounded`` one cycle later, in the smallest format of its interval."""
-    signal = Signal(shape_for(bounded.lo, bounded.hi), name=name, reset_less=True)
+    signal = Signal(shape_for(bounded.lo, bounded.hi), name=name, reset_less=reset_less)
     m.d.sync += signal.eq(bounded.value)
     return Bounded(signal, bounded.lo, bounded.hi)
 

@@ -1,5 +1,8 @@
 """Lanes that multiply by signed powers of two: multiplexers inside chains of adders."""
 
+from collections.abc import Set
+from functools import cached_property
+
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 
@@ -92,12 +95,22 @@ class ShiftLanes(LaneArray):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         rom = self.constants()
-        words = _Words(m, self.source, self.i_words)
+        words = _Words(m, self.source, self.i_words, self.added)
         for p in range(self.outputs):
             total = self._sum(m, rom, words, p)
             m.d.comb += self.o_sums.word_select(p, self.sum_width).eq(total.value)
         rom.attach(m, self.i_ahead)
         return m
+
+    @cached_property
+    def added(self) -> frozenset[tuple[int, int, int]]:
+        """Tap, channel and cycles ago of the words that adders read: those of late lanes."""
+        return frozenset(
+            (lane.tap, lane.channel, place // self._chains + 1)
+            for row in self._rows
+            for place, lane in row.items()
+            if lane.is_late
+        )
 
     def _sum(self, m: Module, rom: FieldRom, words: "_Words", p: int) -> Bounded:
         """Sum of the lanes of output ``p``, modulo its format."""
@@ -142,7 +155,9 @@ class ShiftLanes(LaneArray):
             if late in lanes:
                 term = self._term(m, rom, words, lanes[late], late, f"{name}_{late}")
                 total = _plus_one(total, term, lanes[late].scale, most)
-            total = register(m, total, f"chain_{name}_{late}")
+            # Columns below the last lanes' only wait, see `_Words`.
+            ends = late == self._length - 1
+            total = register(m, total, f"chain_{name}_{late}", reset_less=not ends)
         return total
 
     def _term(
@@ -175,10 +190,15 @@ def _plus_one(total: Bounded, term: Bounded, scale: int, most: int) -> Bounded:
 
 
 class _Words:
-    """The channels of the words, now and some cycles ago."""
+    """The channels of the words, now and some cycles ago.
 
-    def __init__(self, m: Module, source: LaneInput, words: Value) -> None:
-        self._m, self._source, self._words = m, source, words
+    A shift register has no reset and is slow: what is ``added`` comes from a flip-flop.
+    """
+
+    def __init__(
+        self, m: Module, source: LaneInput, words: Value, added: Set[tuple[int, int, int]]
+    ) -> None:
+        self._m, self._source, self._words, self._added = m, source, words, added
         self._late: dict[tuple[int, int], list[Value]] = {}
 
     def late(self, tap: int, channel: int, cycles: int) -> Value:
@@ -186,7 +206,9 @@ class _Words:
         now = self._source.value(self._words, tap, channel).value
         late = self._late.setdefault((tap, channel), [now])
         while len(late) <= cycles:
-            signal = Signal(now.shape(), name=f"x_{tap}_{channel}_{len(late)}", reset_less=True)
+            added = (tap, channel, len(late)) in self._added
+            name = f"x_{tap}_{channel}_{len(late)}"
+            signal = Signal(now.shape(), name=name, reset_less=not added)
             self._m.d.sync += signal.eq(late[-1])
             late.append(signal)
         return late[cycles]
