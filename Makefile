@@ -12,7 +12,7 @@ MODEL := examples/checkpoints/shift_lenet.pt2
 DATA := examples/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint docs bench clean check-system install install-dev package
+.PHONY: help demo test test-all lint docs bench bench-quick clean check-system install install-dev package
 
 help:
 	@echo "make demo      compile, simulate and synthesise a trained network (10 minutes)"
@@ -48,8 +48,18 @@ docs: $(VENV)/installed-dev
 	$(BIN)/mkdocs build --quiet --strict --site-dir build/site
 	@echo "build/site/index.html"
 
-bench: $(VENV)/installed-dev
-	for program in benchmarks/*.py; do $(BIN)/python $$program || exit 1; done
+bench: $(VENV)/installed-dev build/rivals/da4ml/installed build/rivals/nngen/installed
+	$(BIN)/python benchmarks/table.py
+
+# Leaves out routing, and what takes Yosys more than a minute.
+bench-quick: $(VENV)/installed-dev build/rivals/da4ml/installed build/rivals/nngen/installed
+	$(BIN)/python benchmarks/table.py --seconds 60
+
+# Each in an environment of its own: their packages need not agree with ours.
+build/rivals/%/installed: benchmarks/rivals/%.txt
+	$(PYTHON) -m venv build/rivals/$*
+	build/rivals/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 clean:
 	rm -rf $(VENV) build dist $(DEMO) gen/*.egg-info .pytest_cache .ruff_cache .mypy_cache \

