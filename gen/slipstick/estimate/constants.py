@@ -16,12 +16,16 @@ LUT_ROWS = 64
 
 @dataclass(frozen=True, eq=False)
 class ReadField:
-    """A field as `FieldRom.field` takes it; ``table`` is int64 ``(rows,)``."""
+    """A field as `FieldRom.field` takes it; ``table`` is int64 ``(rows,)``.
+
+    ``is_single`` says that each bit is read by one LUT alone.
+    """
 
     table: np.ndarray
     width: int
     delay: int = 0
     spare: int = 0
+    is_single: bool = False
 
 
 def field_rom(fields: Sequence[ReadField], rows: int, style: RomStyle | None = None) -> Counted:
@@ -46,10 +50,11 @@ def field_rom(fields: Sequence[ReadField], rows: int, style: RomStyle | None = N
 def _decoded(fields: Sequence[ReadField], rows: int) -> int:
     """LUTs of the fields whose tables may vanish into the LUTs that read them.
 
-    Not all do: mapping keeps a LUT of the number of the step where many share it.
+    Where several read a bit, mapping often keeps a LUT for it.
     """
     index = bits_of(rows)
-    columns = [_columns(field) for field in fields if index <= field.spare]
+    shared = [field for field in fields if index <= field.spare and not field.is_single]
+    columns = [_columns(field) for field in shared]
     return sum(looked_up(each) for each in columns)
 
 
@@ -68,7 +73,8 @@ def lut_table(columns: np.ndarray) -> Counted:
     Columns that are equal share LUTs and register, and one that is a bit of the address is a
     wire.
     """
-    return luts(rom_luts=looked_up(columns)) + Counted(ff=len(_distinct(columns)))
+    feature = "rom_luts" if columns.shape[1] <= LUT_ROWS else "deep_rom_luts"
+    return Counted(ff=len(_distinct(columns)), features={feature: looked_up(columns)})
 
 
 def looked_up(columns: np.ndarray) -> int:

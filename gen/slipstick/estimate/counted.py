@@ -52,3 +52,11 @@ def counter(count: int) -> Counted:
     bits = bits_of(count)
     ends = 0 if count.bit_count() == 1 else -(-(bits + 1) // LUT_INPUTS)
     return Counted(ff=bits) + luts(counter_luts=bits if bits <= 2 else 1 + ends)
+
+
+def up_down(bits: int) -> Counted:
+    """A counter of ``bits`` that goes up and down, by one in either direction or not at all.
+
+    Carries begin with the third bit; then each bit takes two LUTs.
+    """
+    return Counted(ff=bits) + luts(up_down_luts=2 * bits + 1 if bits > 2 else bits + 1)

@@ -1,6 +1,6 @@
 """Registers one behind the other: flip-flops, or shift registers in LUTs."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from slipstick.estimate.counted import Counted
 
@@ -17,10 +17,17 @@ def delay(bits: int, cycles: int) -> Counted:
     return Counted(lutram=bits * -(-cycles // LONGEST))
 
 
-def tapped_delay(bits: int, cycles: Iterable[int]) -> Counted:
-    """The same, read after each of ``cycles`` registers."""
-    total, before = Counted(), 0
+def tapped_delay(
+    bits: int, cycles: Iterable[int], held: Container[int] = (), behind: int = 0
+) -> Counted:
+    """The same, read after each of ``cycles`` registers; after those ``held`` with a reset.
+
+    The first is ``behind`` so many registers that are counted elsewhere: together they may be a
+    shift register.
+    """
+    total, before = Counted(ff=-behind * bits), -behind
     for cycle in sorted(set(cycles)):
-        total += delay(bits, cycle - before)
+        kept = int(cycle in held)
+        total += delay(bits, cycle - before - kept) + delay(bits, kept)
         before = cycle
-    return total
+    return total if before >= 0 else Counted()

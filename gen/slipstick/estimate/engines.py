@@ -6,13 +6,17 @@ import numpy as np
 from slipstick.estimate.constants import ReadField, field_rom
 from slipstick.estimate.counted import LUT_INPUTS, Counted, luts
 from slipstick.estimate.delays import delay
+from slipstick.estimate.lanes import shift_lanes
+from slipstick.estimate.readers import plain_registers
 from slipstick.estimate.registry import counted
 from slipstick.rtl_templates.accumulate import Accumulate
 from slipstick.rtl_templates.affine import Affine
 from slipstick.rtl_templates.credits import ROUND_TRIP, Credits
 from slipstick.rtl_templates.engine import Engine
 from slipstick.rtl_templates.fifo import Fifo
+from slipstick.rtl_templates.lanes import LaneArray
 from slipstick.rtl_templates.row_ring import RowRing
+from slipstick.rtl_templates.shift_lanes import ShiftLanes
 from slipstick.rtl_templates.single_step import SingleStep
 
 
@@ -25,8 +29,14 @@ def _(part: Engine) -> Counted:
     flags += delay(1, RowRing.LATENCY + lanes.latency)
     depth = -(-(part.latency + ROUND_TRIP) // reader.walk.shortest_beat) + 1
     fifo = Fifo(lanes.outputs * part._out_width, depth)
-    parts = [reader, lanes, accumulate, fifo, Credits(depth), *([affine] if affine else [])]
-    return sum((counted(each) for each in parts), flags + luts(constant_engine=1))
+    parts = [reader, accumulate, fifo, Credits(depth), *([affine] if affine else [])]
+    return sum((counted(each) for each in parts), flags + _lanes(reader, lanes))
+
+
+def _lanes(reader: RowRing, lanes: LaneArray) -> Counted:
+    if isinstance(lanes, ShiftLanes):
+        return shift_lanes(lanes, plain_registers(reader, lanes.source.lanes))
+    return counted(lanes)
 
 
 @counted.register
@@ -43,8 +53,14 @@ def _(part: SingleStep) -> Counted:
 
 @counted.register
 def _(part: Affine) -> Counted:
+    return affine_behind(part, 0)
+
+
+def affine_behind(part: Affine, registers: int) -> Counted:
+    """`Affine` whose beats come behind ``registers``, which are counted where they stand."""
     c, terms, lanes = part._constants, part._terms, part._lanes
-    total = counted(terms) + Counted(ff=lanes * part._out_width + int(any(c.saturates)))
+    words = {(0, lane): registers for lane in range(lanes)}
+    total = shift_lanes(terms, words) + Counted(ff=lanes * part._out_width + int(any(c.saturates)))
     if c.rounding != "half_even":
         # Of the bits that are cut off nothing is left but their carry.
         total += Counted(ff=-lanes * min(c.shift, terms.sum_width - 1))

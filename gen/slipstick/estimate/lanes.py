@@ -1,6 +1,6 @@
 """Lane arrays: multiplexers, chains and trees of adders, and the ROMs of their weights."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -18,21 +18,44 @@ MUX_WAYS = 3
 """Further ways that each LUT adds to a multiplexer."""
 
 
+Registers = Mapping[tuple[int, int], int]
+"""By tap and channel, registers without a reset through which words come to the lanes."""
+
+
 @counted.register
 def _(part: ShiftLanes) -> Counted:
+    return shift_lanes(part, {})
+
+
+def shift_lanes(part: ShiftLanes, behind: Registers) -> Counted:
+    """`ShiftLanes` whose words come ``behind`` registers, which are counted where they stand."""
     fields: list[ReadField] = []
-    readers: dict[tuple[int, int], set[int]] = {}
-    total = Counted()
+    total = _words(part, behind)
     for p, row in enumerate(part._rows):
         total += _sum_of_output(part, p, row, fields)
         for place, lane in row.items():
-            late = place // part._chains
             total += _early(lane)
-            fields += _weights(lane, late)
-            readers.setdefault((lane.tap, lane.channel), set()).add(late + int(lane.is_late))
-    for delays in readers.values():
-        total += tapped_delay(part.source.width, delays)
+            fields += _weights(lane, place // part._chains)
     return total + field_rom(fields, part._steps, part._style)
+
+
+def _words(part: ShiftLanes, behind: Registers) -> Counted:
+    """Registers in which words wait for their lanes."""
+    total = Counted()
+    for place, delays in _delays(part).items():
+        held = {cycles for cycles in delays if (*place, cycles) in part.added}
+        total += tapped_delay(part.source.width, delays, held, behind.get(place, 0))
+    return total
+
+
+def _delays(part: ShiftLanes) -> dict[tuple[int, int], set[int]]:
+    """How late each channel of each tap is read."""
+    found: dict[tuple[int, int], set[int]] = {}
+    for row in part._rows:
+        for place, lane in row.items():
+            late = place // part._chains + int(lane.is_late)
+            found.setdefault((lane.tap, lane.channel), set()).add(late)
+    return found
 
 
 def _sum_of_output(
@@ -45,29 +68,58 @@ def _sum_of_output(
     if not row:
         fields.append(ReadField(start, part.sum_width, part.latency))
         return Counted()
-    terms, ff = 0, 0
+    total = Counted()
     sums: list[int] = []
     for chain in range(part._chains):
         lanes = {k // part._chains: row[k] for k in row if k % part._chains == chain}
         if not lanes:
             continue
-        highest = 0
+        begin = np.zeros_like(start)
         if not sums:
-            highest = int(start.max())
+            begin = start
             fields.append(ReadField(start, part.sum_width, min(lanes) + 1))
-        for late in range(min(lanes), part._length):
-            if late in lanes:
-                lane = lanes[late]
-                term = lane._ends[1] + lane.base
-                highest = min(most, highest + (term << lane.scale) + 1)
-                # Below and above the term the carries pass the sum's own bits.
-                terms += min(term.bit_length(), highest.bit_length() - lane.scale)
-                # The lowest bit of a difference has a LUT beside the one at its carry.
-                terms += 1
-            ff += highest.bit_length()
+        found, highest = _chain(part, lanes, begin, most)
+        total += found
         sums.append(highest)
-    chains = Counted(ff=ff) + luts(chain_bits=terms)
-    return chains + compressor(sums, part.sum_width, part._levels)
+    return total + compressor(sums, part.sum_width, part._levels)
+
+
+def _chain(
+    part: ShiftLanes, lanes: dict[int, ShiftLane], begin: np.ndarray, most: int
+) -> tuple[Counted, int]:
+    """The adders of ``lanes``, by how late they are, and the largest value of their sum."""
+    highest = int(begin.max())
+    # Bits of the sum that change: the others take no LUT of a wire, and no register if they are 0.
+    changing = int(np.bitwise_or.reduce(begin ^ begin[0]))
+    terms, ff = 0, 0
+    for late in range(min(lanes), part._length):
+        if late in lanes:
+            lane = lanes[late]
+            term = lane._ends[1] + lane.base
+            highest = min(most, highest + (term << lane.scale) + 1)
+            terms += _adder(lane, term, highest, changing)
+            lowest = min(lane.scale, (changing & -changing).bit_length() - 1 if changing else 99)
+            changing = ((1 << highest.bit_length()) - 1) & -(1 << lowest)
+        ff += changing.bit_count()
+    return Counted(ff=ff) + luts(chain_bits=terms), highest
+
+
+def _adder(lane: ShiftLane, term: int, highest: int, changing: int) -> int:
+    """LUTs that add ``term << scale`` to a sum whose bits ``changing`` change.
+
+    Below and above the term the carries pass the sum's own bits. The lowest bit of a difference
+    has a LUT beside the one at its carry.
+    """
+    bits = min(term.bit_length(), highest.bit_length() - lane.scale)
+    if _is_wire(lane):
+        return ((changing >> lane.scale) & ((1 << bits) - 1)).bit_count() + (changing & 1)
+    return bits + 1
+
+
+def _is_wire(lane: ShiftLane) -> bool:
+    """Whether the term is the word itself, or its inverse, in every step."""
+    negative = lane.negative
+    return lane.ways == (1, 1, 1) and bool(lane.nonzero.all() and (negative == negative[0]).all())
 
 
 def _early(lane: ShiftLane) -> Counted:
@@ -134,7 +186,7 @@ def _(part: L1Lanes) -> Counted:
         highest = [(1 << int(width)) - 1 for width in held]
         total += Counted(ff=int(held.sum())) + compressor(highest, part.sum_width, part._levels)
         tables = mask - weight[:, p].reshape(len(weight), -1).T[bits > 0]
-        fields += [ReadField(table, source.width, 0, SPARE) for table in tables]
+        fields += [ReadField(table, source.width, 0, SPARE, True) for table in tables]
         # Where a weight's bit is always 0, the carries pass the input's own.
         ever = np.bitwise_or.reduce(tables, axis=1) if len(tables) else np.zeros(0, int)
         total += luts(

@@ -46,11 +46,11 @@ def ram_halves(width: int, depth: int) -> int:
 
 def rom_blocks(width: int, depth: int) -> Counted:
     """A ROM in block RAM; what is deeper lies side by side, behind a multiplexer."""
-    halves, choosers = min(
+    halves, chosen = min(
         (-(-width * -(-depth // deep) // wide), _choosers(-(-depth // deep)))
         for wide, deep in HALF_BLOCKS[:2]
     )
-    return Counted(bram18=halves) + luts(rom_mux_bits=width * choosers)
+    return Counted(bram18=halves) + luts(rom_mux_bits=width * chosen)
 
 
 def _choosers(banks: int) -> int:

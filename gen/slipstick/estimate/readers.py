@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from slipstick.estimate.constants import LUT_ROWS, changing, looked_up, lut_table
-from slipstick.estimate.counted import Counted, bits_of, counter, luts
+from slipstick.estimate.counted import Counted, bits_of, counter, luts, up_down
 from slipstick.estimate.delays import delay
 from slipstick.estimate.memories import memory, rom_blocks
 from slipstick.estimate.registry import counted
@@ -38,10 +38,12 @@ def _rows(walk: WindowWalk) -> Counted:
     rows = walk.ring_rows.bit_length()
     needs, releases = zip(*walk.row_program, strict=True)
     found = luts(lookup_luts=sum(looked_up(changing(each, rows)) for each in (needs, releases)))
-    # Rows leave three cycles late; bits that are never set vanish.
-    late = 3 * np.bitwise_or.reduce(releases).bit_count()
+    # Rows leave three cycles late; bits that are never set vanish, equal ones are one.
+    late = 3 * _distinct(releases, rows)
     places = counter(walk.depth) + counter(walk.width * walk.words)
-    return places + found + Counted(ff=2 * rows + int(late)) + luts(row_bits=2 * rows)
+    # Of rows that are there, and of those that are not yet overwritten.
+    counts = up_down(rows) + up_down(rows) + luts(row_comparisons=2)
+    return places + counts + found + Counted(ff=late)
 
 
 def _pointer(walk: WindowWalk) -> Counted:
@@ -56,25 +58,46 @@ def _pointer(walk: WindowWalk) -> Counted:
         distinct = bits * len(ways)
     # The wrapped way is never all 0: it has a sign besides.
     valid = 1
-    # One sum with the way, one more to see whether it leaves the ring.
-    added = luts(pointer_bits=bits * len(ways))
+    # A table of steps has any distance.
+    added = _sum(walk, [0, (1 << bits) - 1] if walk.skipped else constants)
     return Counted(ff=bits + distinct + valid) + luts(way_bits=distinct) + added
 
 
-def _addresses(walk: WindowWalk, distances: Iterable[int]) -> Counted:
+def _sum(walk: WindowWalk, ways: Sequence[int]) -> Counted:
+    """The pointer plus one of ``ways``, which are in registers.
+
+    Bits of the way that never change take no LUT. In a ring that does not end by itself another
+    sum says whether the first leaves it, and the LUTs choose between two ways.
+    """
+    mask = (1 << bits_of(walk.depth)) - 1
+    forward = _varying(ways) & mask
+    if _wraps_itself(walk):
+        return luts(pointer_bits=forward.bit_count())
+    less = [way - walk.depth for way in ways]
+    chosen = int(np.bitwise_or.reduce(np.bitwise_xor(ways, less)))
+    wrapped = _varying(less) & mask
+    return luts(
+        pointer_bits=wrapped.bit_count(),
+        chosen_bits=((chosen | forward | wrapped) & mask).bit_count(),
+    )
+
+
+def _varying(values: Sequence[int]) -> int:
+    """The bits in which ``values`` differ."""
+    return int(np.bitwise_or.reduce(values) ^ np.bitwise_and.reduce(values))
+
+
+def _addresses(walk: WindowWalk, distances: Sequence[int]) -> Counted:
     """Addresses at constant distances from the pointer.
 
-    Where a constant is added, the carries pass the pointer's bits, some of them inverted, and
-    all addresses share what inverts. In a ring that does not end by itself, the LUTs choose
-    between two constants where these differ.
+    The carries pass the pointer's bits, inverted where the distance has a one; where it is
+    compared with the ring's end, once for all addresses.
     """
     bits = bits_of(walk.depth)
-    if _wraps_itself(walk):
-        ever = int(np.bitwise_or.reduce([*distances, 0]))
-        return luts(inverted_bits=ever.bit_count())
-    mask = (1 << bits) - 1
-    chosen = sum(((way ^ (way - walk.depth)) & mask).bit_count() for way in distances)
-    return luts(chosen_address_bits=chosen, inverted_bits=bits)
+    ones = sum(distance.bit_count() for distance in distances)
+    inverted = ones if _wraps_itself(walk) else bits
+    sums = (_sum(walk, [distance]) for distance in distances)
+    return sum(sums, luts(inverted_bits=inverted))
 
 
 def _wraps_itself(walk: WindowWalk) -> bool:
@@ -109,18 +132,34 @@ def _(part: WindowReader) -> Counted:
     return total + Counted(ff=ff) + _addresses(walk, offsets) + _window_masks(walk)
 
 
+def plain_registers(reader: RowRing, lanes: int) -> dict[tuple[int, int], int]:
+    """Registers without a reset in front of words that no mask can reset, by tap and lane."""
+    if isinstance(reader, MovedReader):
+        return _moved_registers(reader)
+    assert isinstance(reader, WindowReader)
+    walk = reader.walk
+    registers = 1 + int(ram_style(reader.word_bits, walk.depth) == "distributed")
+    masked = _masked_taps(walk)
+    taps = [tap for tap in range(walk.parallel_taps) if not masked[tap]]
+    return {(tap, lane): registers for tap in taps for lane in range(lanes)}
+
+
 def _window_masks(walk: WindowWalk) -> Counted:
     inside = [walk.in_image(axis) for axis in (0, 1)]
     if all(axis.all() for axis in inside):
         return Counted()
-    # Each tap has a mask, but those that always lie inside.
-    rows, columns = (
-        _sometimes_outside(axis, taps)
-        for axis, taps in zip(inside, walk.parallel_kernel, strict=True)
-    )
-    masks = sum(row or column for row in rows for column in columns)
+    masks = sum(_masked_taps(walk))
     found = sum(looked_up(changing(_lines(axis), axis.shape[1])) for axis in inside)
     return delay(masks, MASK_DELAY) + luts(masks=masks, lookup_luts=found)
+
+
+def _masked_taps(walk: WindowWalk) -> list[bool]:
+    """For each of the taps read in parallel, whether it can lie outside the image."""
+    rows, columns = (
+        _sometimes_outside(walk.in_image(axis), taps)
+        for axis, taps in enumerate(walk.parallel_kernel)
+    )
+    return [row or column for row in rows for column in columns]
 
 
 def _sometimes_outside(inside: np.ndarray, taps: int) -> list[bool]:
@@ -142,8 +181,8 @@ def _(part: MovedReader) -> Counted:
     for lane, bank in enumerate(moves.banks):
         if bank != NOWHERE:
             groups.setdefault(tuple(walk.offsets[:, lane].tolist()), []).append(lane)
-    total = ring(walk) + _flags()
     bits = bits_of(walk.depth)
+    total = ring(walk) + _flags() + luts(inverted_bits=bits)
     for column, lanes in groups.items():
         banks = {moves.banks[lane] for lane in lanes}
         width = len(banks) * part._width
@@ -153,13 +192,13 @@ def _(part: MovedReader) -> Counted:
 
 
 def _moved_address(walk: WindowWalk, column: Sequence[int], bits: int) -> Counted:
+    total = Counted(ff=bits) + _sum(walk, column)
     if len(set(column)) == 1:
-        return Counted(ff=bits) + _addresses(walk, column[:1])
+        return total
     ways = [column] if _wraps_itself(walk) else [column, [way - walk.depth for way in column]]
     distinct = sum(_distinct(way, bits) for way in ways)
     found = sum(looked_up(changing(way, bits)) for way in ways)
-    added = luts(pointer_bits=bits * len(ways), lookup_luts=found)
-    return Counted(ff=bits + distinct) + added
+    return total + Counted(ff=distinct) + luts(lookup_luts=found)
 
 
 def _moved_masks(part: MovedReader) -> Counted:
@@ -180,6 +219,23 @@ def _moved_masks(part: MovedReader) -> Counted:
     return delay(len(masks), MASK_DELAY) + luts(
         mask_choices=choices, masks=moving, lookup_luts=found
     )
+
+
+def _moved_registers(part: MovedReader) -> dict[tuple[int, int], int]:
+    walk, moves = part._moved, part._moved.moves
+    found = {}
+    for lane, bank in enumerate(moves.banks):
+        still = not (moves.dy[:, lane].any() or moves.dx[:, lane].any())
+        if bank != NOWHERE and still and moves.real[:, lane].all():
+            column = walk.offsets[:, lane]
+            banks = {
+                b
+                for b, other in zip(moves.banks, walk.offsets.T, strict=True)
+                if b != NOWHERE and (other == column).all()
+            }
+            style = ram_style(len(banks) * part._width, walk.depth)
+            found[0, lane] = 1 + int(style == "distributed")
+    return found
 
 
 @counted.register

@@ -1,11 +1,14 @@
 # amaranth: UnusedElaboratable=no
 """What stands between engines: FIFOs, forks, regroupings, joins, gates, frames."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from slipstick.estimate.constants import ReadField, field_rom
-from slipstick.estimate.counted import Counted, bits_of, counter, luts
+from slipstick.estimate.counted import Counted, bits_of, counter, luts, up_down
 from slipstick.estimate.delays import delay
+from slipstick.estimate.engines import affine_behind
 from slipstick.estimate.memories import memory
 from slipstick.estimate.registry import counted
 from slipstick.rtl_templates.affine_stage import AffineStage
@@ -16,7 +19,7 @@ from slipstick.rtl_templates.fifo import Fifo
 from slipstick.rtl_templates.fork import Fork
 from slipstick.rtl_templates.frame_guard import FrameGuard, FrameMarker
 from slipstick.rtl_templates.gate import BANKS, GateStream
-from slipstick.rtl_templates.join import AddStreams, ConcatStreams
+from slipstick.rtl_templates.join import AddStreams, Branch, ConcatStreams
 from slipstick.rtl_templates.join_stage import JoinStage
 from slipstick.rtl_templates.regroup import Regroup, _period
 from slipstick.rtl_templates.weight_rom import FieldRom
@@ -26,24 +29,26 @@ from slipstick.rtl_templates.weight_rom import FieldRom
 def _(part: Fifo) -> Counted:
     bits, depth = part._bits, part._depth
     if depth == 1:
-        return Counted(ff=bits + 1) + luts(constant_fifo=1)
+        return Counted(ff=bits + 1) + luts(constant_register=1)
     if depth == 2:
-        return Counted(ff=2 * bits + 2) + luts(fifo_pair_bits=bits, constant_fifo=1)
+        return Counted(ff=2 * bits + 2) + luts(fifo_pair_bits=bits, constant_pair=1)
     inner = depth - 1
-    pointer, level = bits_of(inner), inner.bit_length()
-    counters = luts(fifo_counter_bits=2 * pointer + level, constant_fifo=1)
-    return Counted(ff=2 * pointer + level + 1) + counters + memory(bits, inner, 1, None)
+    # Each bit has a LUT of its own: the memory's address is what a pointer will be.
+    counters = 2 * bits_of(inner) + inner.bit_length()
+    wraps = 0 if inner.bit_count() == 1 else 2 * bits_of(inner)
+    features = luts(fifo_bits=counters, fifo_wrap_bits=wraps, constant_fifo=1)
+    kept = Counted(ff=counters + 1) + features
+    return kept + memory(bits, inner, 1, None)
 
 
 @counted.register
 def _(part: Credits) -> Counted:
-    bits = part.count.bit_length()
-    return Counted(ff=bits) + luts(credit_bits=bits)
+    return up_down(part.count.bit_length())
 
 
 @counted.register
 def _(part: Fork) -> Counted:
-    return Counted(ff=part._outputs) + luts(fork_outputs=part._outputs)
+    return Counted(ff=part._outputs) + luts(fork_luts=4 * part._outputs - 3)
 
 
 @counted.register
@@ -65,35 +70,48 @@ def _(part: Regroup) -> Counted:
     )
     slots = max(target)
     total = Counted(ff=(slots - 1) * run)
-    total += luts(select_bits=(max(source) - 1) * run, constant_regroup=1)
-    if min(target) < slots:
-        total += luts(hold_bits=(slots - 1) * run)
+    total += luts(select_bits=run * _choosers(max(source)), constant_regroup=1)
+    if slots > 1:
+        total += luts(gather_bits=run * _choosing_slots(target), enable_slots=slots - 1)
     for counts in (source, target):
         period = counts[: _period(counts)]
-        bits = bits_of(max(counts)) + bits_of(len(period))
-        total += Counted(ff=bits) + luts(regroup_counter_bits=bits, enable_slots=max(counts) - 1)
+        total += counter(max(counts)) + counter(len(period)) + luts(period_beats=len(period) - 1)
     return total
+
+
+def _choosers(ways: int) -> int:
+    """LUTs that choose one bit among ``ways``: one for up to four, then trees with some waste."""
+    return int(ways > 1) if ways <= 4 else -(-3 * (ways - 1) // 7)
+
+
+def _choosing_slots(target: Sequence[int]) -> int:
+    """Slots that are not always what was kept: the last one, and where a beat can end before."""
+    slots = range(max(target) - 1)
+    return 1 + sum(slot + 1 in target or min(target) <= slot for slot in slots)
 
 
 @counted.register
 def _(part: AddStreams) -> Counted:
-    low = max(branch.shift for branch in part._branches)
+    a, b = (_reach(branch, part.out_width) for branch in part._branches)
+    # Elsewhere the carries pass the only bit there is.
+    added = part._lanes * (a & b).bit_count()
     always_zero = min(branch.shift for branch in part._branches)
     bits = part._lanes * part.out_width
-    added = part._lanes * (part.out_width - low)
-    return Counted(ff=bits - part._lanes * always_zero + 1) + luts(join_bits=added, constant_join=1)
+    return Counted(ff=bits - part._lanes * always_zero + 1) + luts(join_bits=added, joins=1)
+
+
+def _reach(branch: Branch, width: int) -> int:
+    """The bits of a sum of ``width`` in which ``branch`` is not always 0."""
+    top = width if branch.signed else min(width, branch.width + branch.shift)
+    return (1 << top) - (1 << branch.shift)
 
 
 @counted.register
 def _(part: ConcatStreams) -> Counted:
-    bits = bits_of(len(part._beats)) + bits_of(max(part._beats))
-    chosen = part._lanes * part._out_width
-    selects = {
-        f"concat_{len(part._beats)}_bits": chosen,
-        "counter_bits": bits,
-        "constant_join": len(part._beats),
-    }
-    return Counted(ff=bits, features=selects)
+    branches = len(part._beats)
+    chosen = part._lanes * part._out_width * _choosers(branches)
+    counters = counter(max(part._beats)) + Counted(ff=bits_of(branches))
+    return counters + luts(concat_bits=chosen, concat_branches=branches)
 
 
 @counted.register
@@ -109,7 +127,13 @@ def _(part: AffineStage) -> Counted:
     # The beat, two cycles of it, and the flag that says that there is one.
     registers = Counted(ff=2 * len(part.i.payload) + affine.latency + 2)
     fifo = counted(Fifo(part._out_bits, depth))
-    return counted(affine) + registers + fifo + counted(Credits(depth)) + luts(constant_affine=1)
+    return (
+        affine_behind(affine, 2)
+        + registers
+        + fifo
+        + counted(Credits(depth))
+        + luts(constant_affine=1)
+    )
 
 
 @counted.register
@@ -117,15 +141,14 @@ def _(part: GateStream) -> Counted:
     p = part._parameters
     shift = p.lanes * part._shift_bits
     table = memory(shift, BANKS << bits_of(p.beats), 1, "distributed", registered=False)
-    counters = 2 * bits_of(p.beats) + bits_of(p.pixels) + 2 + 2
-    ff = counters + shift + len(part.i0.payload) + len(part.o.payload) + 2
+    counters = counter(p.beats) + counter(p.beats) + counter(p.pixels)
+    ff = 2 + 2 + shift + len(part.i0.payload) + len(part.o.payload) + 2
     gate = luts(
         threshold_bits=p.lanes * len(p.thresholds) * p.z_width,
         gate_bits=p.lanes * part.out_width * part._shift_bits,
-        counter_bits=counters,
-        constant_join=1,
+        constant_gate=1,
     )
-    return table + gate + Counted(ff=ff)
+    return table + counters + gate + Counted(ff=ff)
 
 
 @counted.register
@@ -141,8 +164,8 @@ def _(part: Argmax) -> Counted:
     while contenders > 1:
         contenders = -(-contenders // 2)
         ff += contenders * (width + index + 1)
-    ff += width + index + 1 + bits_of(beats) + 2 * depth + 1
+    ff += width + index + 1 + 2 * depth + 1
     total = field_rom(fields, beats) + Counted(ff=ff)
     total += delay(1, depth) + Counted(ff=lanes * width * FieldRom.AHEAD)
-    total += counted(Credits(places)) + counted(Fifo(index, places))
-    return total + luts(contest_bits=lanes * (width + index), counter_bits=bits_of(beats))
+    total += counted(Credits(places)) + counted(Fifo(index, places)) + counter(beats)
+    return total + luts(contest_bits=lanes * (width + index), constant_argmax=1)

@@ -1,0 +1,1 @@
+"""What `benchmarks/estimator.py` is made of."""

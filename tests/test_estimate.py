@@ -1,0 +1,64 @@
+"""Estimates beside what Yosys makes of the same components."""
+
+import numpy as np
+import pytest
+from amaranth.lib import wiring
+
+from slipstick.emit import to_rtlil, to_verilog
+from slipstick.estimate.network import Resources, resources
+from slipstick.rtl_templates.fifo import Fifo
+from slipstick.rtl_templates.l1_lanes import L1Lanes
+from slipstick.rtl_templates.lanes import LaneInput
+from slipstick.rtl_templates.regroup import Regroup
+from slipstick.rtl_templates.shift_lanes import ShiftLanes
+from slipstick.rtl_templates.window_reader import WindowReader
+from slipstick.rtl_templates.window_walk import WindowWalk
+from slipstick.streams import Layout
+from slipstick.synth.hierarchy import Hierarchy
+from slipstick.synth.processes import Task, run_tasks
+
+PIXELS = LaneInput(1, 8, 8, False, 0, 255)
+
+
+def shift(steps: int, exponents: int) -> ShiftLanes:
+    rng = np.random.default_rng(steps)
+    shape = (steps, 2, 1, 8, 1)
+    return ShiftLanes(PIXELS, rng.integers(0, exponents, shape), rng.choice([-1, 0, 1], shape))
+
+
+def l1(steps: int) -> L1Lanes:
+    rng = np.random.default_rng(steps)
+    return L1Lanes(PIXELS, rng.integers(0, 256, (steps, 2, 1, 8)))
+
+
+def reader() -> WindowReader:
+    walk = WindowWalk(14, 14, 2, (3, 3), (1, 1), (1,) * 4, (1, 1), 3, 4, 2, 4)
+    return WindowReader(walk, 8, 8)
+
+
+PARTS = {
+    "shift of 8 exponents": lambda: shift(16, 8),
+    "shift of 14 exponents in block RAM": lambda: shift(200, 14),
+    "L1 without ROM": lambda: l1(16),
+    "L1 in LUTs": lambda: l1(60),
+    "window reader": reader,
+    "FIFO in LUTs": lambda: Fifo(16, 20),
+    "regroup": lambda: Regroup(Layout.natural(16, 1), Layout.natural(16, 4), 8),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_component(name: str, tmp_path) -> None:
+    part = PARTS[name]()
+    mine, real = resources(part), synthesised(part, tmp_path)
+    assert mine.bram36 == real.bram36
+    assert mine.lut == pytest.approx(real.lut, rel=0.15)
+    assert mine.ff == pytest.approx(real.ff, rel=0.03)
+    assert mine.lutram == pytest.approx(real.lutram, abs=2)
+
+
+def synthesised(part: wiring.Component, folder) -> Resources:
+    to_verilog(to_rtlil(part, "part")[0], folder / "rtl")
+    ((_, result),) = run_tasks(Hierarchy.read(folder / "rtl"), [Task("part")], 1)
+    found = result["resources"]
+    return Resources(found["lut"], found["ff"], found["lutram"], found["bram36"])
