@@ -24,7 +24,13 @@ def to_integers(graph: Graph, decided: Plan, tensor: str, values: np.ndarray) ->
 
 
 def run_network(
-    graph: Graph, decided: Plan, frames: np.ndarray, idle: float, stall: float, seed: int
+    graph: Graph,
+    decided: Plan,
+    frames: np.ndarray,
+    idle: float,
+    stall: float,
+    seed: int,
+    patience: int = 400_000,
 ) -> tuple[list[int], list[int], list[int]]:
     """Beats that came out, beats that should have, and cycles between the ends of frames."""
     pauses = random.Random(seed)
@@ -62,7 +68,7 @@ def run_network(
             )
             await ctx.tick()
             cycle += 1
-            assert cycle < 400_000, f"stuck after {len(got)} of {len(expected)} beats"
+            assert cycle < patience, f"stuck after {len(got)} of {len(expected)} beats"
             if valid and ready:
                 got.append(beat)
                 times.append(cycle)

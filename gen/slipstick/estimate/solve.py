@@ -102,7 +102,20 @@ def fastest(tables: Tables, budget: Budget) -> Solution | None:
 
 
 def cheapest(tables: Tables, interval: int, budget: Budget) -> Solution | None:
-    """The folds of the fewest LUTs of at most ``interval`` cycles; None if nothing fits."""
+    """The folds of the fewest LUTs of at most ``interval`` cycles; None if nothing fits.
+
+    Where branches meet, a FIFO is priced for the interval that the circuit then has.
+    """
+    found = _cheapest(tables, interval, budget)
+    if all(len(table.nodes.inputs) == 1 for table in tables.stages):
+        return found
+    while found is not None and found.interval < interval:
+        interval = found.interval
+        found = _cheapest(tables, interval, budget)
+    return found
+
+
+def _cheapest(tables: Tables, interval: int, budget: Budget) -> Solution | None:
     states = _first_states(tables, interval, budget)
     trail = [states]
     for number, table in enumerate(tables.stages):

@@ -5,6 +5,7 @@ from slipstick.fold.balance import FoldChoices, PinnedFold, possible_folds
 from slipstick.fold.engine_fold import Fold, Shape, engine_cycles, stage_shape, steps_of
 from slipstick.fold.entrance import carrier, entering_layout, entering_names, first_lanes
 from slipstick.fold.fifos import Needs, branch_needs, input_depths
+from slipstick.fold.flow import check_flow
 from slipstick.fold.plan import (
     Plan,
     Stage,
@@ -29,6 +30,7 @@ __all__ = [
     "arrange_weights",
     "branch_needs",
     "carrier",
+    "check_flow",
     "decide",
     "engine_cycles",
     "entering_layout",

@@ -16,6 +16,7 @@ from slipstick.fold.engine_fold import (
 )
 from slipstick.fold.entrance import entering_layout, entering_names, first_lanes
 from slipstick.fold.fifos import fifo_depths
+from slipstick.fold.flow import check_flow
 from slipstick.fold.layouts import passing_layouts
 from slipstick.fold.stages import StageNodes, stages_of
 from slipstick.graph import Flatten, Graph
@@ -94,6 +95,7 @@ def plan_with(graph: Graph, folds: Mapping[str, Fold]) -> Plan:
     finished = tuple(
         dataclasses.replace(stage, fifos=depths[stage.nodes.instance]) for stage in decided.values()
     )
+    check_flow(graph, finished, layouts)
     return Plan(finished, layouts, interval)
 
 
