@@ -6,11 +6,9 @@ half an hour. No weights of a trained network are among them.
 
 from collections.abc import Iterator
 
-import numpy as np
 from amaranth.lib import wiring
 
 from estimates.parts import (
-    SEED,
     affine,
     engine,
     l1_lanes,
@@ -39,13 +37,12 @@ Parts = Iterator[tuple[str, wiring.Component]]
 
 def components() -> Parts:
     """Name and component; the same in every run."""
-    rng = np.random.default_rng(SEED)
     yield from _streams()
     yield from _readers()
-    yield from _moves(rng)
-    yield from _lanes(rng)
-    yield from _behind_lanes(rng)
-    yield from _engines(rng)
+    yield from _moves()
+    yield from _lanes()
+    yield from _behind_lanes()
+    yield from _engines()
 
 
 def _streams() -> Parts:
@@ -101,14 +98,14 @@ def _readers() -> Parts:
         yield name, WindowReader(order, lanes, 8)
 
 
-def _moves(rng: np.random.Generator) -> Parts:
+def _moves() -> Parts:
     for size, in_words, lanes, reach in ((14, 2, 4, 1), (28, 6, 3, 1), (16, 1, 5, 2)):
-        yield f"moved {size} {in_words} {lanes}", moved_reader(rng, size, in_words, lanes, reach)
+        yield f"moved {size} {in_words} {lanes}", moved_reader(size, in_words, lanes, reach)
     for kept in (0.5, 0.1):
-        yield f"sparse {kept}", sparse_reader(rng, kept)
+        yield f"sparse {kept}", sparse_reader(kept)
 
 
-def _behind_lanes(rng: np.random.Generator) -> Parts:
+def _behind_lanes() -> Parts:
     for width in (8, 18):
         yield f"accumulate {width}", Accumulate(2, width, True, -(4 << width), 4 << width)
         yield f"accumulate max {width}", Accumulate(2, width, True, -(1 << width - 1), 0, "max")
@@ -120,39 +117,42 @@ def _behind_lanes(rng: np.random.Generator) -> Parts:
     ):  # fmt: skip
         for floor in (False, True):
             name = f"affine {lanes} {beats} {terms} {width} {floor}"
-            yield name, affine(rng, lanes, beats, terms, width, floor)
+            yield name, affine(lanes, beats, terms, width, floor)
     for lanes in (1, 3):
-        after = affine(rng, lanes, 4, 2, 10)
+        after = affine(lanes, 4, 2, 10)
         yield f"affine stage {lanes}", AffineStage(after, lanes, 10, True, 8)
 
 
-def _lanes(rng: np.random.Generator) -> Parts:
+def _lanes() -> Parts:
     for exponents, steps, outputs, channels in (
         (8, 8, 2, 4), (8, 128, 2, 4), (14, 40, 2, 4), (4, 9, 2, 4), (8, 4, 2, 4), (8, 576, 2, 4),
         (2, 36, 2, 4), (6, 18, 1, 12), (8, 64, 2, 12),
     ):  # fmt: skip
         shape = (steps, outputs, 1, channels, 1)
         name = f"shift {exponents} {steps} {outputs}x{channels}"
-        yield name, shift_lanes(rng, shape, 8, False, exponents)
+        yield name, shift_lanes(shape, 8, False, exponents)
     for width in (4, 6):
         shape = (48, 2, 1, 4, 1)
-        yield f"shift signed {width}", shift_lanes(rng, shape, width, True, 8)
-    yield "shift of two terms", shift_lanes(rng, (40, 2, 1, 3, 2), 8, False, 6)
+        yield f"shift signed {width}", shift_lanes(shape, width, True, 8)
+    for steps in (200, 400):
+        shape = (steps, 1, 1, 4, 1)
+        yield f"shift {steps} in LUTs", shift_lanes(shape, 8, False, 8, "lut")
+    yield "shift of two terms", shift_lanes((40, 2, 1, 3, 2), 8, False, 6)
     for shape, width, signed in (
         ((16, 2, 3, 2), 8, False), ((64, 2, 1, 8), 5, True), ((100, 1, 3, 3), 8, True),
         ((576, 2, 1, 8), 6, False),
     ):  # fmt: skip
-        yield f"l1 {shape} {width}", l1_lanes(rng, shape, width, signed)
+        yield f"l1 {shape} {width}", l1_lanes(shape, width, signed)
 
 
-def _engines(rng: np.random.Generator) -> Parts:
+def _engines() -> Parts:
     for taps, kernel, channels, outputs, beats in (
         (3, 3, 2, 1, 4), (1, 1, 4, 2, 8),
     ):  # fmt: skip
         steps = beats * kernel * kernel // taps
         shape = (steps, outputs, taps, channels)
         name = f"{taps} {kernel} {channels} {outputs} {beats}"
-        shifted = shift_lanes(rng, (*shape, 1), 8, False, 7)
+        shifted = shift_lanes((*shape, 1), 8, False, 7)
         yield f"shift engine {name}", engine(shifted, 14, kernel, beats, 3)
-        l1 = l1_lanes(rng, shape, 8, False)
+        l1 = l1_lanes(shape, 8, False)
         yield f"l1 engine {name}", engine(l1, 14, kernel, beats, 3)

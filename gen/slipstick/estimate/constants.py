@@ -12,6 +12,8 @@ from slipstick.rtl_templates.weight_rom import SHARED_DELAYS, FieldRom, RomStyle
 
 LUT_ROWS = 64
 """Rows that one LUT of a ROM holds."""
+JOINED = 4
+"""LUTs of one bit that multiplexers beside them join."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +94,8 @@ def looked_up(columns: np.ndarray) -> int:
     for first in range(0, rows, LUT_ROWS):
         part = columns[places, first : first + LUT_ROWS]
         luts_of += (part != part[:, :1]).any(axis=1)
+    # Four are joined without a LUT.
+    luts_of += np.maximum(0, luts_of - 1) // JOINED
     return int(np.maximum(luts_of, 1).sum())
 
 

@@ -43,7 +43,7 @@ def bits_of(count: int) -> int:
 LUT_INPUTS = 6
 
 
-def counter(count: int) -> Counted:
+def counter(count: int, feature: str = "counter_luts") -> Counted:
     """A counter of ``count`` values that starts again behind the last one.
 
     Two bits count in LUTs, more in a carry chain, whose only LUT inverts the lowest bit. The
@@ -51,7 +51,7 @@ def counter(count: int) -> Counted:
     """
     bits = bits_of(count)
     ends = 0 if count.bit_count() == 1 else -(-(bits + 1) // LUT_INPUTS)
-    return Counted(ff=bits) + luts(counter_luts=bits if bits <= 2 else 1 + ends)
+    return Counted(ff=bits) + luts(**{feature: bits if bits <= 2 else 1 + ends})
 
 
 def up_down(bits: int) -> Counted:

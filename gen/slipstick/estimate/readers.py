@@ -18,6 +18,8 @@ from slipstick.rtl_templates.weight_rom import LUT_DEPTH
 from slipstick.rtl_templates.window_reader import WindowReader
 from slipstick.rtl_templates.window_walk import WindowWalk
 
+LOOP = "loop_luts"
+"""Counters inside each other share what says that they go on."""
 MASK_DELAY = 3
 """Cycles from a step's start to the words it masks."""
 
@@ -27,7 +29,9 @@ def ring(walk: WindowWalk) -> Counted:
     loops = walk.address_steps()[1]
     counts = [count for _, count, _ in loops if count > 1]
     # That a loop ends is asked for by those around it, also where it ends by itself.
-    total = sum(map(counter, counts), luts(loops=len(counts), constant_reader=1))
+    total = luts(loops=len(counts), constant_reader=1)
+    for count in counts:
+        total += counter(count, LOOP)
     if walk.skipped:
         total += counted(StepProgram(walk))
     return total + _rows(walk) + _pointer(walk)
@@ -40,7 +44,7 @@ def _rows(walk: WindowWalk) -> Counted:
     found = luts(lookup_luts=sum(looked_up(changing(each, rows)) for each in (needs, releases)))
     # Rows leave three cycles late; bits that are never set vanish, equal ones are one.
     late = 3 * _distinct(releases, rows)
-    places = counter(walk.depth) + counter(walk.width * walk.words)
+    places = counter(walk.depth, LOOP) + counter(walk.width * walk.words, LOOP)
     # Of rows that are there, and of those that are not yet overwritten.
     counts = up_down(rows) + up_down(rows) + luts(row_comparisons=2)
     return places + counts + found + Counted(ff=late)
@@ -66,17 +70,21 @@ def _pointer(walk: WindowWalk) -> Counted:
 def _sum(walk: WindowWalk, ways: Sequence[int]) -> Counted:
     """The pointer plus one of ``ways``, which are in registers.
 
-    Bits of the way that never change take no LUT. In a ring that does not end by itself another
-    sum says whether the first leaves it, and the LUTs choose between two ways.
+    Where a bit of the way never changes, the carries pass the pointer's, inverted if it is one. In
+    a ring that does not end by itself another sum says whether the first leaves it, and the LUTs
+    choose between two ways.
     """
     mask = (1 << bits_of(walk.depth)) - 1
     forward = _varying(ways) & mask
     if _wraps_itself(walk):
-        return luts(pointer_bits=forward.bit_count())
+        ones = int(np.bitwise_and.reduce(ways)) & mask
+        return luts(pointer_bits=forward.bit_count(), inverted_bits=ones.bit_count())
     less = [way - walk.depth for way in ways]
     chosen = int(np.bitwise_or.reduce(np.bitwise_xor(ways, less)))
     wrapped = _varying(less) & mask
+    ones = int(np.bitwise_and.reduce(less)) & mask
     return luts(
+        inverted_bits=ones.bit_count(),
         pointer_bits=wrapped.bit_count(),
         chosen_bits=((chosen | forward | wrapped) & mask).bit_count(),
     )
@@ -85,19 +93,6 @@ def _sum(walk: WindowWalk, ways: Sequence[int]) -> Counted:
 def _varying(values: Sequence[int]) -> int:
     """The bits in which ``values`` differ."""
     return int(np.bitwise_or.reduce(values) ^ np.bitwise_and.reduce(values))
-
-
-def _addresses(walk: WindowWalk, distances: Sequence[int]) -> Counted:
-    """Addresses at constant distances from the pointer.
-
-    The carries pass the pointer's bits, inverted where the distance has a one; where it is
-    compared with the ring's end, once for all addresses.
-    """
-    bits = bits_of(walk.depth)
-    ones = sum(distance.bit_count() for distance in distances)
-    inverted = ones if _wraps_itself(walk) else bits
-    sums = (_sum(walk, [distance]) for distance in distances)
-    return sum(sums, luts(inverted_bits=inverted))
 
 
 def _wraps_itself(walk: WindowWalk) -> bool:
@@ -129,7 +124,8 @@ def _(part: WindowReader) -> Counted:
     for offset in offsets:
         if offset:
             ff += bits - ((offset & -offset).bit_length() - 1)
-    return total + Counted(ff=ff) + _addresses(walk, offsets) + _window_masks(walk)
+    sums = (_sum(walk, [offset]) for offset in offsets)
+    return sum(sums, total + Counted(ff=ff) + _window_masks(walk))
 
 
 def plain_registers(reader: RowRing, lanes: int) -> dict[tuple[int, int], int]:
@@ -182,7 +178,7 @@ def _(part: MovedReader) -> Counted:
         if bank != NOWHERE:
             groups.setdefault(tuple(walk.offsets[:, lane].tolist()), []).append(lane)
     bits = bits_of(walk.depth)
-    total = ring(walk) + _flags() + luts(inverted_bits=bits)
+    total = ring(walk) + _flags()
     for column, lanes in groups.items():
         banks = {moves.banks[lane] for lane in lanes}
         width = len(banks) * part._width
