@@ -272,7 +272,7 @@ def _plan(graph: Graph, settings: Config, board: Board) -> tuple[Plan, dict[str,
 
 def _choices(settings: Config) -> FoldChoices:
     pinned = {
-        layer: PinnedFold(options.P, options.S, options.Q)
+        layer: PinnedFold(options.P, options.S, options.Q, options.rom)
         for layer, options in settings.layer.items()
     }
     return FoldChoices(settings.fold.lanes, settings.fold.interval, pinned)
@@ -282,7 +282,7 @@ def _check_folds(settings: Config, decided: Plan) -> None:
     """Raises `SlipstickError` if lanes were chosen for a layer that has none."""
     folded = {stage.nodes.node.name for stage in decided.stages if stage.fold}
     for layer, options in settings.layer.items():
-        keys = [key for key in ("P", "S", "Q") if getattr(options, key) is not None]
+        keys = [key for key in ("P", "S", "Q", "rom") if getattr(options, key) is not None]
         if keys and layer not in folded:
             raise SlipstickError(
                 f'Configuration [layer."{layer}"]',

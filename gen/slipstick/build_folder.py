@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from slipstick.errors import SlipstickError
 from slipstick.files import write_whole
@@ -117,11 +125,19 @@ class PortRecord(StreamRecord):
 
 
 class Fold(Record):
-    """Lanes of an engine: outputs x inputs x taps in one cycle."""
+    """Lanes of an engine: outputs x inputs x taps in one cycle.
+
+    ``rom`` holds the weights, where it was chosen; it is left out where it was not.
+    """
 
     P: Size
     S: Size
     Q: Size
+    rom: Literal["lut", "block"] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_was_not_chosen(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in write(self).items() if value is not None}
 
 
 class StageRecord(Record):

@@ -100,6 +100,7 @@ class LayerOptions(_Section):
     P: Count | None = Field(None, description="output channels in parallel")
     S: Count | None = Field(None, description="input channels in parallel")
     Q: Count | None = Field(None, description="taps in parallel")
+    rom: Literal["lut", "block"] | None = Field(None, description="what holds the weights")
 
 
 class Config(_Section):

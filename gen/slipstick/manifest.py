@@ -108,7 +108,7 @@ def _stage(stage: Stage, modules: dict[str, str]) -> StageRecord:
         nodes=tuple(node.name for node in nodes.members),
         inputs=nodes.inputs,
         output=nodes.output,
-        fold=Fold(P=fold.outputs, S=fold.inputs, Q=fold.taps) if fold else None,
+        fold=Fold(P=fold.outputs, S=fold.inputs, Q=fold.taps, rom=fold.rom) if fold else None,
         lanes=fold.lanes if fold else 0,
         cycles=stage.cycles,
     )

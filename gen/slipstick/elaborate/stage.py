@@ -40,6 +40,7 @@ from slipstick.rtl_templates.pool_lanes import PoolLanes
 from slipstick.rtl_templates.row_ring import RowRing
 from slipstick.rtl_templates.shift_lanes import ShiftLanes
 from slipstick.rtl_templates.single_step import SingleStep
+from slipstick.rtl_templates.weight_rom import RomStyle
 from slipstick.rtl_templates.window_reader import WindowReader
 
 
@@ -117,6 +118,11 @@ def _is_hardwired(stage: Stage) -> bool:
     return len(stage.walk.kept) == 1
 
 
+def _rom(stage: Stage) -> RomStyle | None:
+    """What holds the weights, if that was chosen."""
+    return stage.fold.rom if stage.fold else None
+
+
 def _reader(stage: Stage, lanes: LaneArray, outside: int = 0) -> RowRing:
     """The line buffer in front of ``lanes``."""
     assert stage.walk is not None
@@ -151,9 +157,12 @@ def _(node: ShiftMatmul, stage: Stage, graph: Graph) -> Engine:
         )
         for table in (node.exponent, node.sign)
     )
-    kind: type[HardwiredShift | ShiftLanes]
-    kind = HardwiredShift if _is_hardwired(stage) else ShiftLanes
-    lanes = kind(_lane_input(stage, source), exponent, sign)
+    taken = _lane_input(stage, source)
+    lanes: HardwiredShift | ShiftLanes = (
+        HardwiredShift(taken, exponent, sign)
+        if _is_hardwired(stage)
+        else ShiftLanes(taken, exponent, sign, _rom(stage))
+    )
     offset = lanes.correction(walk.beat_starts) + arrange_channels(node.bias, layout)
     return _matmul(stage, graph, lanes, 1, offset)
 
@@ -171,7 +180,9 @@ def _(node: L1Matmul, stage: Stage, graph: Graph) -> Engine:
     weight = arrange_weights(clipped, walk, words, layout, node.groups)
     # Hardwired lanes give the negated distance, folded ones the distance.
     lanes, scale = (
-        (HardwiredL1(taken, weight), 1) if _is_hardwired(stage) else (L1Lanes(taken, weight), -1)
+        (HardwiredL1(taken, weight), 1)
+        if _is_hardwired(stage)
+        else (L1Lanes(taken, weight, _rom(stage)), -1)
     )
     offset = lanes.correction(walk.beat_starts) + arrange_channels(bias, layout)
     return _matmul(stage, graph, lanes, scale, offset)

@@ -2,7 +2,7 @@
 """What a stage can be, given how its inputs pass: folds, layouts, cycles, costs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 
 from slipstick.elaborate import component
@@ -35,7 +35,7 @@ from slipstick.rtl_templates.fifo import Fifo
 from slipstick.rtl_templates.fork import Fork
 from slipstick.rtl_templates.frame_guard import FrameGuard, FrameMarker
 from slipstick.rtl_templates.regroup import Regroup
-from slipstick.rtl_templates.weight_rom import LUT_DEPTH
+from slipstick.rtl_templates.weight_rom import LUT_DEPTH, RomStyle, rom_style
 from slipstick.streams import Layout
 
 MOST_WASTE = 4
@@ -45,6 +45,8 @@ FEW_LANES = 32
 SPLITS = 3
 """Folds of as many cycles that are offered where latency counts, those of the fewest lanes and
 outputs: they differ in how many lanes are outputs and how many are inputs."""
+FEWEST_ROWS, MOST_ROWS = 33, 512
+"""Rows of weights that LUTs and block RAM are both offered for; fewer hardly take LUTs."""
 LEAST_LUTS_OF_LANE = 8
 """LUTs a lane with which a fold must fit, to be offered where latency counts."""
 
@@ -162,7 +164,9 @@ class StageTable:
                 continue
             cycles = self._cycles(stage, sources)
             if cycles <= longest:
-                found.append(self._priced(stage, sources, cycles, shortest))
+                found += [
+                    self._priced(each, sources, cycles, shortest) for each in self._roms(stage)
+                ]
         if refused and len(refused) == len(folds):
             raise refused[0]
         return found
@@ -196,6 +200,16 @@ class StageTable:
                 chosen[cycles] = chosen.get(cycles, 0) + 1
                 folds.append(fold)
         return folds
+
+    def _roms(self, stage: Stage) -> list[Stage]:
+        """``stage`` with what its weights' depth asks for, and the other choice if it is one."""
+        if stage.fold is None or stage.fold.rom or not (self.shape and self.shape.terms):
+            return [stage]
+        rows = steps_of(self.shape, stage.fold)
+        if not FEWEST_ROWS <= rows <= MOST_ROWS:
+            return [stage]
+        other: RomStyle = "block" if rom_style(rows) == "lut" else "lut"
+        return [stage, replace(stage, fold=replace(stage.fold, rom=other))]
 
     def _cycles(self, stage: Stage, sources: tuple[Layout, ...]) -> int:
         shape = self._graph.tensors[self.nodes.output].shape

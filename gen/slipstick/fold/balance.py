@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from slipstick.errors import SlipstickError
 from slipstick.fold.engine_fold import (
@@ -15,6 +15,7 @@ from slipstick.fold.engine_fold import (
 )
 from slipstick.fold.stages import StageNodes
 from slipstick.graph import Graph, Tensor
+from slipstick.rtl_templates.weight_rom import RomStyle
 
 SHIFT_LUTS, L1_LUTS, POOL_LUTS = 34, 20, 10
 """Estimated LUTs of a lane with its share of the tree, to weigh one fold against another."""
@@ -31,6 +32,7 @@ class PinnedFold:
     outputs: int | None = None
     inputs: int | None = None
     taps: int | None = None
+    rom: RomStyle | None = None
 
 
 @dataclass(frozen=True)
@@ -99,15 +101,12 @@ def possible_folds(shape: Shape, pinned: PinnedFold) -> list[Fold]:
 
     Raises `SlipstickError` if what was decided fits none.
     """
-    wanted = (pinned.outputs, pinned.inputs, pinned.taps)
-    folds = {
-        Fold(*(w if w is not None else f for w, f in zip(wanted, vars(fold).values(), strict=True)))
-        for fold in legal_folds(shape)
-    }
+    wanted = {key: value for key, value in vars(pinned).items() if value is not None}
+    folds = dict.fromkeys(replace(fold, **wanted) for fold in legal_folds(shape))
     legal = [fold for fold in folds if _is_legal(shape, fold)]
     if not legal:
         # Nothing fits the pinned values: let the first clash say why.
-        check_fold(shape, min(folds, key=lambda fold: vars(fold).values().__iter__().__next__()))
+        check_fold(shape, min(folds, key=lambda fold: fold.outputs))
     return sorted(legal, key=lambda fold: (fold.outputs, fold.inputs, fold.taps))
 
 

@@ -12,6 +12,7 @@ from slipstick.fold.moves import lane_moves
 from slipstick.fold.stages import StageNodes
 from slipstick.graph import L1Matmul, Move, Node, Pool, ShiftMatmul, Tensor, Window
 from slipstick.rtl_templates.moved_walk import moved_walk
+from slipstick.rtl_templates.weight_rom import RomStyle
 from slipstick.rtl_templates.window_walk import WindowWalk
 from slipstick.streams import PAD, Layout
 
@@ -25,11 +26,13 @@ class Fold:
     outputs : output channels side by side (``P``).
     inputs : input channels side by side, of one group (``S``).
     taps : taps side by side (``Q``): 1, ``kw`` or ``kh*kw``.
+    rom : what holds the weights; None for what their depth asks for.
     """
 
     outputs: int
     inputs: int
     taps: int
+    rom: RomStyle | None = None
 
     @property
     def lanes(self) -> int:
@@ -131,6 +134,12 @@ def check_fold(shape: Shape, fold: Fold) -> None:
             f"set {letter} in its [layer] table accordingly or leave it out",
         )
 
+    if fold.rom is not None and not shape.terms:
+        raise SlipstickError(
+            f"Layer '{shape.name}'",
+            "has no weights that a ROM could hold",
+            "leave rom out of its [layer] table",
+        )
     taps = WindowWalk.legal_parallel_taps(shape.window.kernel)
     if fold.taps not in taps:
         raise refuse("Q", fold.taps, f"one of {', '.join(map(str, taps))}")

@@ -102,7 +102,9 @@ def remainders(synthesis: Synthesis | None) -> tuple[Remainder, ...]:
 def fold_text(stage: StageRecord) -> str:
     """The lanes of ``stage``, empty if it is no engine."""
     fold = stage.fold
-    return f"P{fold.P} S{fold.S} Q{fold.Q}" if fold else ""
+    if fold is None:
+        return ""
+    return f"P{fold.P} S{fold.S} Q{fold.Q}" + (f" {fold.rom}" if fold.rom else "")
 
 
 def _layer(
