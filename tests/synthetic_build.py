@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from slipstick.build_folder import FORMAT
 from slipstick.graph import (
     Add,
     Affine,
@@ -223,7 +224,7 @@ def write_build(
     np.savez_compressed(folder / "frames.npz", images=frames, labels=labels)
     output = graph.output
     document = {
-        "format": 1,
+        "format": FORMAT,
         "slipstick": "0.1.0",
         "top": names.top,
         "board": {

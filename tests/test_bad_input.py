@@ -258,7 +258,7 @@ def test_folder_that_is_no_build(cli, tmp_path, command):
 @pytest.mark.parametrize("command", ["simulate", "synth", "report", "inspect"])
 def test_damaged_manifest(cli, tmp_path, command):
     folder = write_build(tmp_path / "toy")
-    for text in ("{", "[]", '{"format": 99}', '{"format": 1}'):
+    for text in ("{", "[]", '{"format": 99}', '{"format": 2}'):
         (folder / "manifest.json").write_text(text)
         assert "manifest.json" in refused(cli, tmp_path, command, folder)
 

@@ -37,7 +37,7 @@ __all__ = [
     "write_manifest",
 ]
 
-FORMAT = 1
+FORMAT = 2
 FILE = "manifest.json"
 WORD = 32
 
