@@ -2,12 +2,13 @@
 
 For each network of `target_networks.py`: a short training, folds for the rate asked for, Verilog,
 a simulation of real frames that compares every value of every layer, synthesis by Yosys, and a
-row beside published ones. Run it with
+row of a table. Run it with
 
     python benchmarks/targets.py [NAME ...] [--folder build/targets] [--frames 8]
 
 Hours on two cores for all; what a folder holds already is not made again. Nothing runs on Vivado
-or a board: the clock is the board's, not a routed one.
+or a board: the clock is the board's, not a routed one. `make bench` shows what it finds beside
+published figures, and `python docs/make_benchmarks.py` puts the table into the manual.
 """
 
 import argparse
@@ -21,9 +22,8 @@ from functools import singledispatch
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from table import table
 from target_networks import TARGETS, Target, trained
 
 from slipstick import Build, SlipstickError, compile
@@ -32,13 +32,6 @@ from slipstick.graph import L1Matmul, Node, ShiftMatmul, Tensor
 
 BOARD = "zc706"
 BUDGET = "80%"
-PUBLISHED = (
-    "FINN CNV-max (FPGA 2017): 21,906 frames/s, 46,253 LUT; weights and activations of 1 bit, "
-    "80.1 % of CIFAR-10, the same device and clock",
-    "FINN LFC-max (FPGA 2017): 1,561,000 frames/s, 82,988 LUT; 1 bit, 784-1024-1024-1024-10",
-    "ResNet-20 INT8 (arXiv 2309.15631): 7,601 frames/s; multiplies in DSP slices of a KV260, 16 nm",
-)
-"""What stands below the table. None was measured here."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +72,14 @@ COLUMNS: Mapping[str, Callable[[Row], str]] = {
     "network": lambda row: row.title,
     "frames/s": lambda row: f"{row.frames_per_second:,.0f}",
     "wanted": lambda row: f"{row.wanted:,}",
-    "cycles, measured": lambda row: f"{row.measured_cycles:,.0f}",
-    "frames": lambda row: f"{row.frames}",
-    "differ": lambda row: f"{row.mismatches}",
+    "cycles, measured / planned": lambda row: f"{row.measured_cycles:,.0f} / {row.cycles:,}",
+    "values that differ": lambda row: f"{row.mismatches} in {row.frames} frames",
     "LUT": lambda row: f"{row.lut:,} ({row.lut_share:.1%})",
-    "estimated": lambda row: f"{row.estimated_lut / row.lut - 1:+.1%}",
+    "off the estimate": lambda row: f"{row.estimated_lut / row.lut - 1:+.1%}",
     "FF": lambda row: f"{row.ff:,}",
     "BRAM36": lambda row: f"{row.bram36:,g} ({row.bram_share:.1%})",
     "multipliers": lambda row: f"{row.multipliers}",
-    "path, ns of cells": lambda row: f"{row.path_ns:.2f}",
+    "ns of cells": lambda row: f"{row.path_ns:.2f}",
     "lanes": lambda row: f"{row.lanes:,}",
     "busy": lambda row: f"{row.busy:.1%}",
     "LUT a lane": lambda row: f"{row.lut / row.lanes:.1f}",
@@ -109,8 +101,8 @@ def main() -> None:
     rows = []
     for target in chosen:
         rows.append(measured(target, options.folder, options.frames))
-        show(rows)
-    print(*PUBLISHED, sep="\n")
+    (options.folder / "targets.md").write_text(markdown(rows), encoding="utf-8")
+    print(options.folder / "targets.md")
 
 
 def measured(target: Target, folder: Path, frames: int) -> Row:
@@ -215,14 +207,10 @@ def _built(target: Target, folder: Path) -> Build:
             return compile(model, output=output, **goal)
 
 
-def show(rows: list[Row]) -> None:
-    """Prints the table."""
-    table = Table(title=f"XC7Z045, at most {BUDGET} of LUTs and of block RAMs, simulated, by Yosys")
-    for heading in COLUMNS:
-        table.add_column(heading, justify="left" if heading == "network" else "right")
-    for row in rows:
-        table.add_row(*(cell(row) for cell in COLUMNS.values()))
-    Console(width=200).print(table)
+def markdown(rows: list[Row]) -> str:
+    """The table."""
+    cells = [tuple(cell(row) for cell in COLUMNS.values()) for row in rows]
+    return table(tuple(COLUMNS), cells) + "\n"
 
 
 if __name__ == "__main__":
