@@ -6,13 +6,12 @@ over the features of each component give the LUTs a feature takes, which are wri
 package. Run it with
 
     python benchmarks/estimator.py            sweep, fit, write
-    python benchmarks/estimator.py --check DIR...    errors on build folders with a synthesis
+    python benchmarks/estimator.py --check DIR...    errors on build folders with a synthesis,
+                                                     which are noted beside the coefficients
 """
 
 import argparse
-import datetime
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +19,9 @@ from estimates.checking import check
 from estimates.fitting import SMALLEST, fit
 from estimates.sweep import components
 from estimates.synthesis import resources, synthesised
+from estimates.table import write_checked, write_fitted
 
-from slipstick.estimate.coefficients import FILE
 from slipstick.estimate.registry import counted
-
-TABLE = Path(__file__).parent.parent / "gen" / "slipstick" / "estimate" / FILE
 
 
 def sweep() -> None:
@@ -38,23 +35,7 @@ def sweep() -> None:
         pairs = (lut, "lut"), (mine.ff, "ff"), (mine.lutram, "lutram"), (mine.bram18 / 2, "bram36")
         print(f"{name:36}", *(f"{count:8.5g}/{real[kind]:<6g}" for count, kind in pairs))
     real_luts = np.array([t["lut"] for t in truth])
-    _write(luts, (estimates - real_luts) / np.maximum(real_luts, SMALLEST))
-
-
-def _write(luts: dict[str, float], errors: np.ndarray) -> None:
-    lines = [
-        "# LUTs that one unit of each feature takes; `python benchmarks/estimator.py` writes this.",
-        f"# The errors are those of the components of the sweep, of at least {SMALLEST} LUTs each.",
-        f'date = "{datetime.date.today().isoformat()}"',
-        f'pyosys = "{version("pyosys")}"',
-        f"components = {len(errors)}",
-        f"mean_error = {np.abs(errors).mean():.4f}",
-        f"largest_error = {np.abs(errors).max():.4f}",
-        "",
-        "[luts]",
-        *(f'"{name}" = {weight:.4f}' for name, weight in sorted(luts.items())),
-    ]
-    TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_fitted(luts, (estimates - real_luts) / np.maximum(real_luts, SMALLEST))
 
 
 def main() -> None:
@@ -63,7 +44,7 @@ def main() -> None:
     parser.add_argument("--check", nargs="+", type=Path, metavar="DIR", help="build folders")
     given = parser.parse_args()
     if given.check:
-        check(given.check)
+        write_checked(check(given.check))
     else:
         sweep()
 

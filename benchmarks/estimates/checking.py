@@ -11,15 +11,29 @@ from slipstick.fold import Fold, plan_with
 from slipstick.graph import load
 
 KINDS = ("lut", "ff", "lutram", "bram36")
+FEWEST = 50
+"""LUTs of an instance from which its error is that of a layer and not of a few gates."""
 
 
-def check(folders: Iterable[Path]) -> None:
-    """Prints what today's estimate says of each instance and what Yosys found."""
-    for folder in folders:
-        print(folder.name)
-        for name, mine, real in compared(folder):
-            pairs = " ".join(f"{mine[kind]:8g}/{real[kind]:<8g}" for kind in KINDS)
-            print(f"  {name:32} {pairs} {_error(mine['lut'], real['lut'])}")
+def check(folders: Iterable[Path]) -> dict[str, tuple[float, float]]:
+    """Prints what today's estimate says of each instance and what Yosys found.
+
+    Returns by folder's name the error of all LUTs, and the largest of an instance.
+    """
+    return {folder.name: _check(folder) for folder in folders}
+
+
+def _check(folder: Path) -> tuple[float, float]:
+    print(folder.name)
+    errors: list[float] = []
+    for name, mine, real in compared(folder):
+        error = mine["lut"] / real["lut"] - 1 if real["lut"] else 0.0
+        pairs = " ".join(f"{mine[kind]:8g}/{real[kind]:<8g}" for kind in KINDS)
+        print(f"  {name:32} {pairs} {100 * error:+6.1f} %")
+        if real["lut"] >= FEWEST:
+            errors.append(error)
+    *layers, whole = errors
+    return whole, max(layers, key=abs)
 
 
 def compared(folder: Path) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -37,7 +51,3 @@ def estimated(folder: Path) -> dict[str, Resources]:
     graph = load(folder / "graph")
     folds = {s["instance"]: Fold(*s["fold"].values()) for s in manifest["stages"] if s["fold"]}
     return dict(estimate(graph, plan_with(graph, folds)))
-
-
-def _error(mine: float, real: float) -> str:
-    return f"{100 * (mine / real - 1):+6.1f} %" if real else ""

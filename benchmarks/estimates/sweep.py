@@ -39,10 +39,10 @@ def components() -> Parts:
     """Name and component; the same in every run."""
     yield from _streams()
     yield from _readers()
+    yield from _engines()
     yield from _moves()
     yield from _lanes()
     yield from _behind_lanes()
-    yield from _engines()
 
 
 def _streams() -> Parts:
@@ -146,9 +146,13 @@ def _lanes() -> Parts:
 
 
 def _engines() -> Parts:
-    for taps, kernel, channels, outputs, beats in (
-        (3, 3, 2, 1, 4), (1, 1, 4, 2, 8),
-    ):  # fmt: skip
+    # Tables vanish into the LUTs behind them only where these are not as deep as others.
+    for steps in (8, 16, 24, 96):
+        l1 = l1_lanes((steps, 2, 1, 6), 8, False)
+        yield f"l1 engine {steps}", engine(l1, 14, 1, steps, 2)
+        shifted = shift_lanes((steps, 2, 1, 6, 1), 8, False, 8)
+        yield f"shift engine {steps}", engine(shifted, 14, 1, steps, 2)
+    for taps, kernel, channels, outputs, beats in ((3, 3, 2, 1, 4),):
         steps = beats * kernel * kernel // taps
         shape = (steps, outputs, taps, channels)
         name = f"{taps} {kernel} {channels} {outputs} {beats}"

@@ -12,6 +12,8 @@ from slipstick.rtl_templates.weight_rom import SHARED_DELAYS, FieldRom, RomStyle
 
 LUT_ROWS = 64
 """Rows that one LUT of a ROM holds."""
+ABSORBED = 3
+"""Bits of the number of a step that vanish into a LUT which alone reads the table."""
 JOINED = 4
 """LUTs of one bit that multiplexers beside them join."""
 
@@ -41,7 +43,7 @@ def field_rom(fields: Sequence[ReadField], rows: int, style: RomStyle | None = N
     read = [f for f in fields if not (decodes and index <= f.spare)]
     late = {FieldRom.AHEAD + f.delay for f in fields if decodes and index <= f.spare}
     shared = SHARED_DELAYS if style == "block" else 1
-    total = counter(rows) + luts(decoded_luts=_decoded(fields, rows) if decodes else 0)
+    total = counter(rows) + (_decoded(fields, rows) if decodes else Counted())
     for group in sorted({f.delay // shared for f in read}):
         members = [f for f in read if f.delay // shared == group]
         late.add(group * shared + (1 if style == "lut" else 0))
@@ -49,15 +51,21 @@ def field_rom(fields: Sequence[ReadField], rows: int, style: RomStyle | None = N
     return total + tapped_delay(index, late)
 
 
-def _decoded(fields: Sequence[ReadField], rows: int) -> int:
+def _decoded(fields: Sequence[ReadField], rows: int) -> Counted:
     """LUTs of the fields whose tables may vanish into the LUTs that read them.
 
-    Where several read a bit, mapping often keeps a LUT for it.
+    Where several LUTs read a bit, and where the number of the step has many bits, mapping often
+    keeps a LUT for it.
     """
     index = bits_of(rows)
-    shared = [field for field in fields if index <= field.spare and not field.is_single]
-    columns = [_columns(field) for field in shared]
-    return sum(looked_up(each) for each in columns)
+    fitting = [field for field in fields if index <= field.spare]
+    single = [field for field in fitting if field.is_single and index > ABSORBED]
+    shared = [field for field in fitting if not field.is_single]
+    return luts(decoded_bits=_tables(single), decoded_luts=_tables(shared))
+
+
+def _tables(fields: Sequence[ReadField]) -> int:
+    return looked_up(np.concatenate([_columns(field) for field in fields])) if fields else 0
 
 
 def _rom(fields: Sequence[ReadField], rows: int, style: RomStyle, delay: int) -> Counted:

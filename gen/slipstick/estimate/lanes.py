@@ -187,14 +187,31 @@ def _(part: L1Lanes) -> Counted:
         total += Counted(ff=int(held.sum())) + compressor(highest, part.sum_width, part._levels)
         tables = mask - weight[:, p].reshape(len(weight), -1).T[bits > 0]
         fields += [ReadField(table, source.width, 0, SPARE, True) for table in tables]
-        # Where a weight's bit is always 0, the carries pass the input's own.
-        ever = np.bitwise_or.reduce(tables, axis=1) if len(tables) else np.zeros(0, int)
-        total += luts(
-            difference_bits=int(np.bitwise_count(ever).sum()),
-            sum_bits=sum(highest).bit_length(),
-        )
-    total += Counted(ff=part.outputs * part.sum_width)
+        total += luts(sum_bits=sum(highest).bit_length())
+    total += Counted(ff=part.outputs * part.sum_width) + luts(difference_bits=_differences(part))
     return total + field_rom(fields, part._steps, part._style)
+
+
+def _differences(part: L1Lanes) -> int:
+    """LUTs that take in the weights' bits: one for each input bit and each column that it meets.
+
+    Where a weight's bit is always 0, the carries pass the input's own.
+    """
+    width = part.source.width
+    tables = (1 << width) - 1 - part._weight
+    found = 0
+    for block in np.split(np.arange(part.outputs), part._blocks):
+        for place in np.ndindex(*part._bits.shape[1:]):
+            met = [tables[(slice(None), p, *place)] for p in block if part._bits[(p, *place)]]
+            if met:
+                found += sum(_columns_of_bit(np.array(met), bit) for bit in range(width))
+    return found
+
+
+def _columns_of_bit(tables: np.ndarray, bit: int) -> int:
+    """Different columns that are not all 0, of ``tables`` ``(outputs, steps)``."""
+    columns = {line.tobytes() for line in (tables >> bit & 1).astype(bool) if line.any()}
+    return len(columns)
 
 
 @counted.register
