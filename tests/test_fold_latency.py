@@ -95,6 +95,8 @@ def all_circuits(graph: Graph) -> list[tuple[int, int, int, int]]:
 @pytest.mark.parametrize("graph", [small_chain(), perceptron(1)], ids=["rows", "vectors"])
 def test_nothing_is_earlier_within_any_budget_at_any_interval(graph, monkeypatch):
     monkeypatch.setattr(candidates, "SPLITS", 1000)
+    for limit in ("KEPT", "COMPARED"):
+        monkeypatch.setattr(f"slipstick.estimate.quickest.{limit}", 1000)
     circuits = all_circuits(graph)
     tables = Tables(graph, {})
     costs = [luts for _, luts, _, _ in circuits]

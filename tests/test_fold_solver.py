@@ -9,7 +9,7 @@ from slipstick.errors import SlipstickError
 from slipstick.estimate import Goal, best_folds, estimate, total
 from slipstick.estimate.candidates import Tables
 from slipstick.estimate.solve import Budget, cheapest, fastest
-from slipstick.fold import FoldChoices, PinnedFold, plan, plan_with
+from slipstick.fold import Fold, FoldChoices, PinnedFold, even_sizes, plan, plan_with
 from slipstick.graph import Graph, Window
 from slipstick.graph.nodes import Add, Affine, Flatten, Input, Pool, ShiftMatmul
 
@@ -140,6 +140,35 @@ def test_goal_that_cannot_be_met_is_refused_with_the_best():
         best_folds(chain(), goal(interval=best.interval - 1), {})
     with pytest.raises(SlipstickError, match="Network: does not fit 10 LUTs"):
         best_folds(chain(), goal(luts=10), {})
+
+
+def test_sizes_between_divisors_fill_gaps_alone():
+    assert even_sizes(10) == [1, 2, 3, 4, 5, 10]
+    assert even_sizes(7) == [1, 2, 3, 4, 7]
+    assert even_sizes(64) == [1, 2, 4, 8, 16, 32, 64]
+    assert even_sizes(1) == [1]
+
+
+def test_lanes_that_do_not_divide_the_channels_are_found_where_they_win():
+    image = Input("input", (), (40, 1, 1), 4, 0, 15)
+    graph = Graph((image, shift("fc", "input", 10, 40, ONE)), "fc")
+    tables = Tables(graph, {"fc": PinnedFold(inputs=4)})
+    for interval, outputs in ((20, 5), (30, 4), (40, 3), (50, 2)):
+        found = cheapest(tables, interval, PLENTY)
+        assert (found.folds["fc"].outputs, found.interval) == (outputs, interval)
+        whole = total(estimate(graph, plan_with(graph, found.folds)))
+        assert whole.all_luts == found.luts
+
+
+def test_hardwired_layer_is_found_where_it_is_cheaper_than_fewer_taps():
+    image = Input("input", (), (4, 8, 8), 4, 0, 15)
+    graph = Graph((image, shift("conv", "input", 4, 4, SAME)), "conv")
+    few, all_taps = (
+        total(estimate(graph, plan_with(graph, {"conv": Fold(4, 4, taps)}))) for taps in (1, 3)
+    )
+    assert all_taps.all_luts < few.all_luts
+    found = cheapest(Tables(graph, {}), 3 * 64, PLENTY)
+    assert found.luts <= all_taps.all_luts
 
 
 def test_lanes_still_share_out_lanes():

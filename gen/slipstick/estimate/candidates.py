@@ -21,6 +21,7 @@ from slipstick.fold import (
     engine_cycles,
     entering_layout,
     entering_names,
+    even_sizes,
     first_lanes,
     input_depths,
     plan_with,
@@ -42,6 +43,8 @@ MOST_WASTE = 4
 """Lanes of a layer, as a multiple of the fewest that meet the interval, up to which folds are
 offered; layers of so few lanes that this is nothing may have `FEW_LANES`."""
 FEW_LANES = 32
+MOST_HARDWIRED = 8
+"""The same of layers whose weights never change: a lane of theirs is much cheaper."""
 SPLITS = 3
 """Folds of as many cycles that are offered where latency counts, those of the fewest lanes and
 outputs: they differ in how many lanes are outputs and how many are inputs."""
@@ -107,7 +110,7 @@ class StageTable:
         self.shape = stage_shape(stage, graph.tensors)
         self._source = graph.tensors[stage.inputs[0]]
         self._width = graph.tensors[stage.output].width
-        self._folds = possible_folds(self.shape, pinned) if self.shape else []
+        self._folds = possible_folds(self.shape, pinned, even_sizes) if self.shape else []
         self._own = cache(self._cost_of_stage)
         self._offered = lru_cache(maxsize=4096)(self._candidates)
         self._all = lru_cache(maxsize=4096)(self._quick)
@@ -174,20 +177,30 @@ class StageTable:
     def _within(self, interval: int) -> list[Fold]:
         """For each number of outputs and inputs the fewest taps that meet the interval.
 
-        And the fewest whose constants are in LUTs: more lanes, but no block RAM.
+        And the fewest whose constants are in LUTs: more lanes, but no block RAM. And the layer
+        whose weights never change.
         """
         assert self.shape is not None
         chosen: dict[tuple[int, int, bool], Fold] = {}
+        hardwired: list[Fold] = []
         for fold, cycles in self.cycles.items():
             if cycles > interval:
                 continue
-            in_luts = steps_of(self.shape, fold) <= LUT_DEPTH
-            for key in {(fold.outputs, fold.inputs, False), (fold.outputs, fold.inputs, in_luts)}:
+            steps = steps_of(self.shape, fold)
+            if steps == 1 and self.shape.terms:
+                hardwired.append(fold)
+            for in_luts in {False, steps <= LUT_DEPTH}:
+                key = fold.outputs, fold.inputs, in_luts
                 if key not in chosen or chosen[key].taps > fold.taps:
                     chosen[key] = fold
-        folds = list(dict.fromkeys(chosen.values()))
-        most = MOST_WASTE * min((fold.lanes for fold in folds), default=0)
-        return [fold for fold in folds if fold.lanes <= max(most, FEW_LANES)]
+        folds = list(dict.fromkeys([*chosen.values(), *hardwired]))
+        fewest = min((fold.lanes for fold in folds), default=0)
+        wastes = (MOST_HARDWIRED if fold in hardwired else MOST_WASTE for fold in folds)
+        return [
+            fold
+            for fold, waste in zip(folds, wastes, strict=True)
+            if fold.lanes <= max(waste * fewest, FEW_LANES)
+        ]
 
     def _splits(self, interval: int, luts: int) -> list[Fold]:
         """For each number of cycles some folds of the fewest lanes."""

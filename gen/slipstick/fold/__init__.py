@@ -2,7 +2,7 @@
 
 from slipstick.fold.arrange import arrange_channels, arrange_weights, is_real
 from slipstick.fold.balance import FoldChoices, PinnedFold, possible_folds
-from slipstick.fold.engine_fold import Fold, Shape, engine_cycles, stage_shape, steps_of
+from slipstick.fold.engine_fold import Fold, Shape, engine_cycles, even_sizes, stage_shape, steps_of
 from slipstick.fold.entrance import carrier, entering_layout, entering_names, first_lanes
 from slipstick.fold.fifos import Needs, branch_needs, input_depths
 from slipstick.fold.flow import check_flow
@@ -35,6 +35,7 @@ __all__ = [
     "engine_cycles",
     "entering_layout",
     "entering_names",
+    "even_sizes",
     "first_lanes",
     "input_depths",
     "is_real",

@@ -1,7 +1,7 @@
 """Gives each engine the fewest lanes with which no stage is slower than the rest need be."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from slipstick.errors import SlipstickError
@@ -9,6 +9,7 @@ from slipstick.fold.engine_fold import (
     Fold,
     Shape,
     check_fold,
+    divisors,
     engine_cycles,
     legal_folds,
     stage_shape,
@@ -96,13 +97,15 @@ def balance(graph: Graph, stages: tuple[StageNodes, ...], choices: FoldChoices) 
     return _cheapest(stages, tables, graph.tensors, intervals[low])
 
 
-def possible_folds(shape: Shape, pinned: PinnedFold) -> list[Fold]:
-    """The folds that waste no lane, with what the user decided.
+def possible_folds(
+    shape: Shape, pinned: PinnedFold, sizes: Callable[[int], list[int]] = divisors
+) -> list[Fold]:
+    """The folds of ``sizes`` of the channel counts, with what the user decided.
 
     Raises `SlipstickError` if what was decided fits none.
     """
     wanted = {key: value for key, value in vars(pinned).items() if value is not None}
-    folds = dict.fromkeys(replace(fold, **wanted) for fold in legal_folds(shape))
+    folds = dict.fromkeys(replace(fold, **wanted) for fold in legal_folds(shape, sizes))
     legal = [fold for fold in folds if _is_legal(shape, fold)]
     if not legal:
         # Nothing fits the pinned values: let the first clash say why.

@@ -1,8 +1,9 @@
 """The folds an engine can have, and what each means for words, beats and cycles."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, singledispatch
+from itertools import pairwise
 
 import numpy as np
 
@@ -347,19 +348,36 @@ def _met_by_outputs(shape: Shape, inputs: int, taps: int) -> np.ndarray:
     return words.any(axis=together).reshape(outputs, -1)
 
 
-def legal_folds(shape: Shape) -> list[Fold]:
-    """Folds that waste no lane: divisors of the channel counts, all tap choices."""
+def legal_folds(shape: Shape, sizes: Callable[[int], list[int]]) -> list[Fold]:
+    """Folds of ``sizes`` of the channel counts and all tap choices."""
     taps = WindowWalk.legal_parallel_taps(shape.window.kernel)
-    outputs, inputs = _divisors(shape.group_outputs), _divisors(shape.group_inputs)
+    outputs, inputs = sizes(shape.group_outputs), sizes(shape.group_inputs)
     folds = [Fold(p, s, q) for p in outputs for s in inputs for q in taps]
     if shape.groups > 1:
         folds += [
             Fold(parallel * shape.group_outputs, shape.group_inputs, q)
-            for parallel in _divisors(shape.groups)[1:]
+            for parallel in divisors(shape.groups)[1:]
             for q in taps
         ]
     return folds
 
 
-def _divisors(number: int) -> list[int]:
+def divisors(number: int) -> list[int]:
+    """Lanes that share ``number`` channels and waste none."""
     return [divisor for divisor in range(1, number + 1) if number % divisor == 0]
+
+
+def even_sizes(number: int) -> list[int]:
+    """`divisors`, and where one is more than twice the one before it what lies between.
+
+    Those between leave lanes without a channel in their last beat, but they are the fewest lanes
+    for their beats: 10 channels pass in 3 beats of 4 or 4 beats of 3.
+    """
+    sizes = divisors(number)
+    between = {
+        -(-number // beats)
+        for low, high in pairwise(sizes)
+        if high > 2 * low
+        for beats in range(number // high + 1, -(-number // low))
+    }
+    return sorted({*sizes} | between)
