@@ -20,4 +20,4 @@ def compiled(
         build = compile_model(network.eval(), images, output=output, name=TOP, config=config)
         files = sorted((build.folder / "rtl").glob("*.v"))
         copies = [Path(shutil.copy(file, folder)) for file in files]
-    return Design(copies, 1, build.manifest.cycles_per_frame, dsp=True)
+        return Design(copies, 1, build.manifest.cycles_per_frame, dsp=True)
