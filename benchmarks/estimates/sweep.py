@@ -4,7 +4,7 @@ Their sizes are those of layers of 16 to 64 channels, their number what a core d
 half an hour. No weights of a trained network are among them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from amaranth.lib import wiring
 
@@ -35,14 +35,10 @@ from slipstick.streams import Layout
 Parts = Iterator[tuple[str, wiring.Component]]
 
 
-def components() -> Parts:
-    """Name and component; the same in every run."""
-    yield from _streams()
-    yield from _readers()
-    yield from _engines()
-    yield from _moves()
-    yield from _lanes()
-    yield from _behind_lanes()
+def components(groups: Sequence[str]) -> Parts:
+    """Name and component of each of ``groups``; the same in every run."""
+    for group in groups:
+        yield from GROUPS[group]()
 
 
 def _streams() -> Parts:
@@ -82,8 +78,6 @@ def _joins() -> Parts:
             lanes, 32 // lanes, 49, 8, True, 8, True, (80, 40, 20, 0, -50), -4096, 4064
         )
         yield f"gate {lanes}", GateStream(gate)
-    for lanes in (1, 2, 5, 10):
-        yield f"argmax {lanes}", Argmax(Layout.natural(10, lanes), 12, True)
 
 
 def _readers() -> Parts:
@@ -106,6 +100,8 @@ def _moves() -> Parts:
 
 
 def _behind_lanes() -> Parts:
+    for lanes in (1, 2, 5):
+        yield f"argmax {lanes}", Argmax(Layout.natural(10, lanes), 12, True)
     for width in (8, 18):
         yield f"accumulate {width}", Accumulate(2, width, True, -(4 << width), 4 << width)
         yield f"accumulate max {width}", Accumulate(2, width, True, -(1 << width - 1), 0, "max")
@@ -160,3 +156,14 @@ def _engines() -> Parts:
         yield f"shift engine {name}", engine(shifted, 14, kernel, beats, 3)
         l1 = l1_lanes(shape, 8, False)
         yield f"l1 engine {name}", engine(l1, 14, kernel, beats, 3)
+
+
+GROUPS = {
+    "streams": _streams,
+    "readers": _readers,
+    "moves": _moves,
+    "engines": _engines,
+    "lanes": _lanes,
+    "behind lanes": _behind_lanes,
+}
+"""What makes the components of each group."""

@@ -1,8 +1,9 @@
 """The table of coefficients: what was fitted, from what, and how far it is off."""
 
 import datetime
+import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,19 @@ from slipstick.estimate.coefficients import FILE
 TABLE = Path(__file__).parent.parent.parent / "gen" / "slipstick" / "estimate" / FILE
 HEAD = f"""\
 # LUTs that one unit of each feature takes; `python benchmarks/estimator.py` writes this.
-# Errors are fractions. Those of the sweep are of the components that were fitted, each taken as at
-# least {SMALLEST} LUTs; `--check` adds what LUTs of whole networks are off, which were not fitted:
-# the total, and the layer that is off most.
+# Features of which no component was fitted are absent and weigh 1. Errors are fractions. Those of
+# the sweep are of the components that were fitted, each taken as at least {SMALLEST} LUTs; `--check` adds
+# what LUTs of whole networks are off, which were not fitted: the total, and the layer that is off
+# most.
 """
 
 
-def write_fitted(luts: Mapping[str, float], errors: np.ndarray) -> None:
+def write_fitted(luts: Mapping[str, float], errors: np.ndarray, groups: Sequence[str]) -> None:
     """Writes the coefficients; what was checked with others is gone."""
     facts = {
         "date": datetime.date.today().isoformat(),
         "pyosys": version("pyosys"),
+        "groups": list(groups),
         "components": len(errors),
         "mean_error": round(float(np.abs(errors).mean()), 4),
         "largest_error": round(float(np.abs(errors).max()), 4),
@@ -49,4 +52,4 @@ def _write(document: Mapping[str, Any]) -> None:
 
 
 def _toml(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return json.dumps(value)
