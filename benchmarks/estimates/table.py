@@ -17,9 +17,9 @@ TABLE = Path(__file__).parent.parent.parent / "gen" / "slipstick" / "estimate" /
 HEAD = f"""\
 # LUTs that one unit of each feature takes; `python benchmarks/estimator.py` writes this.
 # Features of which no component was fitted are absent and weigh 1. Errors are fractions. Those of
-# the sweep are of the components that were fitted, each taken as at least {SMALLEST} LUTs; `--check` adds
-# what LUTs of whole networks are off, which were not fitted: the total, and the layer that is off
-# most.
+# the sweep are of the components that were fitted, each taken as at least {SMALLEST} LUTs.
+# `--check` adds what LUTs of whole networks are off, which were not fitted: the total, and the
+# layer that is off most.
 """
 
 
