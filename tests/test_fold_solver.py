@@ -160,15 +160,13 @@ def test_lanes_that_do_not_divide_the_channels_are_found_where_they_win():
         assert whole.all_luts == found.luts
 
 
-def test_hardwired_layer_is_found_where_it_is_cheaper_than_fewer_taps():
+def test_neither_the_hardwired_layer_nor_fewer_taps_are_cheaper_than_what_is_found():
     image = Input("input", (), (4, 8, 8), 4, 0, 15)
     graph = Graph((image, shift("conv", "input", 4, 4, SAME)), "conv")
-    few, all_taps = (
-        total(estimate(graph, plan_with(graph, {"conv": Fold(4, 4, taps)}))) for taps in (1, 3)
-    )
-    assert all_taps.all_luts < few.all_luts
     found = cheapest(Tables(graph, {}), 3 * 64, PLENTY)
-    assert found.luts <= all_taps.all_luts
+    for taps in (1, 3):
+        whole = total(estimate(graph, plan_with(graph, {"conv": Fold(4, 4, taps)})))
+        assert found.luts <= whole.all_luts
 
 
 def test_lanes_still_share_out_lanes():

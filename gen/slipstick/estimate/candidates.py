@@ -43,7 +43,7 @@ MOST_WASTE = 4
 """Lanes of a layer, as a multiple of the fewest that meet the interval, up to which folds are
 offered; layers of so few lanes that this is nothing may have `FEW_LANES`."""
 FEW_LANES = 32
-MOST_HARDWIRED = 8
+MOST_HARDWIRED = 5
 """The same of layers whose weights never change: a lane of theirs is much cheaper."""
 SPLITS = 3
 """Folds of as many cycles that are offered where latency counts, those of the fewest lanes and
