@@ -11,8 +11,6 @@ from slipstick.rtl_templates.l1_lanes import L1Lanes
 from slipstick.rtl_templates.lanes import LaneInput
 from slipstick.rtl_templates.regroup import Regroup
 from slipstick.rtl_templates.shift_lanes import ShiftLanes
-from slipstick.rtl_templates.window_reader import WindowReader
-from slipstick.rtl_templates.window_walk import WindowWalk
 from slipstick.streams import Layout
 from slipstick.synth.hierarchy import Hierarchy
 from slipstick.synth.processes import Task, run_tasks
@@ -31,18 +29,10 @@ def l1(steps: int) -> L1Lanes:
     return L1Lanes(PIXELS, rng.integers(0, 256, (steps, 2, 1, 8)))
 
 
-def reader() -> WindowReader:
-    walk = WindowWalk(14, 14, 2, (3, 3), (1, 1), (1,) * 4, (1, 1), 3, 4, 2, 4)
-    return WindowReader(walk, 8, 8)
-
-
 PARTS = {
-    "shift of 8 exponents": lambda: shift(16, 8),
-    "shift of 14 exponents in block RAM": lambda: shift(200, 14),
-    "L1 without ROM": lambda: l1(16),
-    "L1 in LUTs": lambda: l1(60),
-    "window reader": reader,
-    "FIFO in LUTs": lambda: Fifo(16, 20),
+    "shift": lambda: shift(32, 8),
+    "L1": lambda: l1(64),
+    "FIFO": lambda: Fifo(16, 9),
     "regroup": lambda: Regroup(Layout.natural(16, 1), Layout.natural(16, 4), 8),
 }
 
