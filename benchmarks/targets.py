@@ -13,13 +13,12 @@ published figures, and `python docs/make_benchmarks.py` puts the table into the 
 
 import argparse
 import json
-import shutil
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.progress import Progress
@@ -27,11 +26,14 @@ from table import table
 from target_networks import TARGETS, Target, trained
 
 from slipstick import Build, SlipstickError, compile
+from slipstick.build import ESTIMATE_FILE
 from slipstick.built import read_build
 from slipstick.graph import L1Matmul, Node, ShiftMatmul, Tensor
+from slipstick.inspect import summarise_results
 
 BOARD = "zc706"
 BUDGET = "80%"
+SIMULATED, SYNTHESISED = "simulation.json", "synthesis.json"
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,6 @@ class Row:
     multipliers: int
     path_ns: float
     estimated_lut: int
-    compile_seconds: float
     simulated_frames_per_second: float
 
 
@@ -106,47 +107,74 @@ def main() -> None:
 
 
 def measured(target: Target, folder: Path, frames: int) -> Row:
-    """The row of ``target``, from its file if it was made before."""
-    kept = folder / f"{target.name}.json"
-    if kept.exists():
-        return Row(**json.loads(kept.read_text(encoding="utf-8")))
+    """The row of ``target``; what its build folder holds already is taken from there."""
     trained(target, folder)
-    began = time.monotonic()
-    built = _built(target, folder)
-    seconds = time.monotonic() - began
-    print(f"{target.title}: compiled in {seconds:.0f} s")
-    simulated = built.simulate(fast=True, frames=frames, images=folder / f"{target.name}_test.npz")
-    print(f"{target.title}: {simulated.mismatches} of the simulated values differ")
-    synthesised = built.synth()
-    manifest = built.manifest
-    estimate = json.loads((built.folder / "estimate.json").read_text(encoding="utf-8"))
-    lanes, terms = work(built.folder)
-    clock = manifest.board.clock_mhz * 1e6
-    row = Row(
-        target.title,
-        target.frames_per_second,
-        clock / manifest.cycles_per_frame,
-        manifest.cycles_per_frame,
-        simulated.cycles_per_frame,
-        simulated.frames,
-        simulated.mismatches,
-        simulated.accuracy,
-        lanes,
-        terms / lanes / manifest.cycles_per_frame,
-        terms * target.frames_per_second / clock,
-        synthesised.total.lut + synthesised.total.lutram,
-        synthesised.utilisation["lut"],
-        synthesised.total.ff,
-        synthesised.total.bram36,
-        synthesised.utilisation["bram36"],
-        synthesised.total.multipliers,
-        synthesised.path_ps / 1000,
-        estimate["lut"] + estimate["lutram"],
-        seconds,
-        simulated.simulated_frames_per_wall_second,
-    )
-    kept.write_text(json.dumps(vars(row), indent=1) + "\n", encoding="utf-8")
+    output = folder / target.name
+    built = Build(output) if output.exists() else compiled(target, folder)
+    if not (output / SIMULATED).exists():
+        built.simulate(fast=True, frames=frames, images=folder / f"{target.name}_test.npz")
+    if not (output / SYNTHESISED).exists():
+        built.synth()
+    row = row_of(target, output)
+    text = json.dumps(vars(row), indent=1) + "\n"
+    (folder / f"{target.name}.json").write_text(text, encoding="utf-8")
     return row
+
+
+def row_of(target: Target, output: Path) -> Row:
+    """What stands in the files of the build folder ``output``."""
+    results = summarise_results(output)
+    build, simulated, synthesised = (results[k] for k in ("build", "simulation", "synthesis"))
+    estimate = json.loads((output / ESTIMATE_FILE).read_text(encoding="utf-8"))
+    clock = build["board"]["clock_mhz"] * 1e6
+    cycles = build["cycles_per_frame"]
+    lanes, terms = work(output)
+    return Row(
+        title=target.title,
+        wanted=target.frames_per_second,
+        frames_per_second=clock / cycles,
+        cycles=cycles,
+        measured_cycles=simulated["cycles_per_frame"],
+        frames=simulated["frames"],
+        mismatches=simulated["mismatches"],
+        accuracy=simulated["accuracy"],
+        lanes=lanes,
+        busy=terms / lanes / cycles,
+        lanes_needed=terms * target.frames_per_second / clock,
+        lut=synthesised["lut"] + synthesised["lutram"],
+        lut_share=synthesised["utilisation"]["lut"],
+        ff=synthesised["ff"],
+        bram36=synthesised["bram36"],
+        bram_share=synthesised["utilisation"]["bram36"],
+        multipliers=synthesised["multipliers"],
+        path_ns=synthesised["path_ps"] / 1000,
+        estimated_lut=estimate["lut"] + estimate["lutram"],
+        simulated_frames_per_second=simulated["simulated_frames_per_wall_second"],
+    )
+
+
+def compiled(target: Target, folder: Path) -> Build:
+    """The circuit that reaches the target, or else the fastest that fits."""
+    goal: dict[str, Any] = {
+        "output": folder / target.name,
+        "board": BOARD,
+        "lut_budget": BUDGET,
+        "bram_budget": BUDGET,
+        "calibrate": folder / f"{target.name}_calibration.npz",
+        "evaluate": folder / f"{target.name}_test.npz",
+    }
+    model = folder / f"{target.name}.pt2"
+    with Progress() as progress:
+        task = progress.add_task("", total=1.0)
+
+        def told(text: str, share: float) -> None:
+            progress.update(task, description=f"{target.name}: {text}", completed=share)
+
+        try:
+            return compile(model, target_fps=target.frames_per_second, progress=told, **goal)
+        except SlipstickError as error:
+            print(error)
+            return compile(model, progress=told, **goal)
 
 
 def work(folder: Path) -> tuple[int, int]:
@@ -181,30 +209,6 @@ def _(node: L1Matmul, output: Tensor) -> int:
 def _parallel_terms(node: Node) -> int:
     """Terms that a lane adds at once: of a sum of powers of two, all."""
     return len(node.exponent) if isinstance(node, ShiftMatmul) else 1
-
-
-def _built(target: Target, folder: Path) -> Build:
-    """The circuit that reaches the target, or else the fastest that fits."""
-    output = folder / target.name
-    shutil.rmtree(output, ignore_errors=True)
-    images = {
-        "calibrate": folder / f"{target.name}_calibration.npz",
-        "evaluate": folder / f"{target.name}_test.npz",
-    }
-    model = folder / f"{target.name}.pt2"
-    budgets = {"board": BOARD, "lut_budget": BUDGET, "bram_budget": BUDGET}
-    with Progress() as progress:
-        task = progress.add_task("", total=1.0)
-
-        def told(text: str, share: float) -> None:
-            progress.update(task, description=text, completed=share)
-
-        goal = {**images, **budgets, "progress": told}
-        try:
-            return compile(model, output=output, target_fps=target.frames_per_second, **goal)
-        except SlipstickError as error:
-            print(error)
-            return compile(model, output=output, **goal)
 
 
 def markdown(rows: list[Row]) -> str:
