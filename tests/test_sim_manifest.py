@@ -48,7 +48,7 @@ def test_beats_must_carry_every_channel_once(beats):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m.update(format=2), "its format is 2, this version reads 1"),
+        (lambda m: m.update(format=1), "its format is 1, this version reads 2"),
         (lambda m: m.pop("streams"), "'streams'"),
         (lambda m: m.update(top="a; $finish"), "'top'"),
         (lambda m: m["streams"][0].update(instance="a.b"), r"'streams\.0\.instance'"),

@@ -181,7 +181,7 @@ class Accuracy(Record):
 class Manifest(Record):
     """What was built."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     slipstick: str
     top: Identifier
     board: BoardRecord
