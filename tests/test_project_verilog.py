@@ -12,6 +12,7 @@ import pytest
 from system_networks import Handful, compiled
 
 from slipstick.boards import board
+from slipstick.build import compile as compile_model
 from slipstick.errors import SlipstickError
 from slipstick.project import write_project
 from slipstick.sim.tools import verilator_root
@@ -83,6 +84,22 @@ def test_synthesis_finds_no_multiplier_and_no_latch(projects, name):
         "select -assert-none t:DSP48* t:LD?E",
         "select -assert-count 1 t:PS7",
         f"select -assert-count {2 if name == 'zc706' else 1} t:BUFG",
+    )
+
+
+@pytest.mark.slow
+def test_synthesis_of_a_shipped_network(root, tmp_path):
+    build = compile_model(
+        root / "examples/checkpoints/shiftaddnet.pt2",
+        output=tmp_path / "build",
+        calibrate=root / "examples/data/fashion_mnist_calibration.npz",
+    )
+    yosys(
+        write_project(build.folder, board("zc706"), tmp_path / "project"),
+        "read_verilog -sv *.v",
+        "synth_xilinx -family xc7 -top zynq_top",
+        "select -assert-none t:DSP48* t:LD?E",
+        "select -assert-count 1 t:PS7",
     )
 
 
