@@ -95,6 +95,8 @@ class StageTable:
     Attributes
     ----------
     needs : of `branch_needs`, for its inputs; set once all tables are known.
+    takes_input : whether it decides how the network's input passes, so that it must take the
+        input as it does; set likewise.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class StageTable:
         self.nodes = stage
         self._graph, self._readers = graph, readers
         self.needs: Sequence[Needs] = ()
+        self.takes_input = False
         self.shape = stage_shape(stage, graph.tensors)
         self._source = graph.tensors[stage.inputs[0]]
         self._width = graph.tensors[stage.output].width
@@ -157,6 +160,8 @@ class StageTable:
         intervals: tuple[int, int],
     ) -> list[Candidate]:
         shortest, longest = intervals
+        if self.takes_input:
+            folds = [fold for fold in folds if self._takes(fold, sources[0])]
         found: list[Candidate] = []
         refused: list[SlipstickError] = []
         for fold in folds:
@@ -173,6 +178,11 @@ class StageTable:
         if refused and len(refused) == len(folds):
             raise refused[0]
         return found
+
+    def _takes(self, fold: Fold | None, source: Layout) -> bool:
+        assert self.shape is not None
+        assert fold is not None
+        return first_lanes(self.shape, fold) == source.lanes
 
     def _within(self, interval: int) -> list[Fold]:
         """For each number of outputs and inputs the fewest taps that meet the interval.
@@ -307,6 +317,7 @@ class Tables:
         needs = branch_needs(graph, plan_with(graph, slowest).stages)
         for table in self.stages:
             table.needs = needs[table.nodes.instance]
+            table.takes_input = table is self.first
 
     @cached_property
     def first(self) -> StageTable | None:

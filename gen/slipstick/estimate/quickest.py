@@ -26,7 +26,6 @@ from slipstick.estimate.solve import (
     Solution,
     layout_of,
     open_after,
-    takes_input,
 )
 from slipstick.fold import Fold
 from slipstick.graph import Flatten, Graph
@@ -117,8 +116,6 @@ class _Search:
             sources = tuple(layout_of(self._graph, n, known) for n in table.nodes.inputs)
             arrived = [_times_of(self._graph, name, times) for name in table.nodes.inputs]
             for candidate in table.quick_candidates(sources, self._intervals, self._limit.luts):
-                if not takes_input(self._tables, table, candidate, known):
-                    continue
                 luts, bram18 = begun.luts + candidate.luts, begun.bram18 + candidate.bram18
                 fits = (luts <= self._limit.luts) & (bram18 <= self._limit.bram18)
                 chosen = np.flatnonzero(fits)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slipstick.estimate.candidates import Candidate, StageTable, Tables
-from slipstick.fold import Fold, carrier, first_lanes
+from slipstick.fold import Fold, carrier
 from slipstick.graph import Flatten, Graph
 from slipstick.streams import Layout
 
@@ -151,7 +151,7 @@ def _decide(
         known = dict(layouts)
         sources = tuple(layout_of(tables.graph, name, known) for name in table.nodes.inputs)
         for candidate in table.candidates(sources, interval):
-            if candidate.bram18 > budget.bram18 or not takes_input(tables, table, candidate, known):
+            if candidate.bram18 > budget.bram18:
                 continue
             luts = np.full_like(state.luts, NEVER)
             left = len(luts) - candidate.bram18
@@ -168,18 +168,6 @@ def _cheapest_way(ways: list[tuple[np.ndarray, _Way]]) -> _State:
     luts = np.stack([each for each, _ in ways])
     chosen = luts.argmin(axis=0)
     return _State(luts.min(axis=0), chosen, tuple(way for _, way in ways))
-
-
-def takes_input(
-    tables: Tables, table: StageTable, candidate: Candidate, known: Mapping[str, Layout]
-) -> bool:
-    """Whether the first engine takes the network's input as it passes: it decides that."""
-    if table is not tables.first:
-        return True
-    assert table.shape is not None
-    assert candidate.fold is not None
-    lanes = known[tables.graph.input.name].lanes
-    return lanes == first_lanes(table.shape, candidate.fold)
 
 
 def open_after(tables: Tables, number: int) -> frozenset[str]:
