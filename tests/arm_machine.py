@@ -114,7 +114,9 @@ class Machine:
     def run(self, slices=20_000):
         end, at = self.elf.symbols["end"][0], self.elf.entry
         for _ in range(slices):
-            self._uc.emu_start(at, end, count=SLICE)
+            # An odd address means Thumb code, of which parts of GNU's library are.
+            thumb = bool(self._uc.reg_read(arm.UC_ARM_REG_CPSR) & 0x20)
+            self._uc.emu_start(at | thumb, end, count=SLICE)
             at = self._uc.reg_read(arm.UC_ARM_REG_PC)
             if at == end:
                 return
