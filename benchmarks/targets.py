@@ -16,11 +16,9 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.progress import Progress
 from table import table
 from target_networks import TARGETS, Target, trained
@@ -28,7 +26,8 @@ from target_networks import TARGETS, Target, trained
 from slipstick import Build, SlipstickError, compile
 from slipstick.build import ESTIMATE_FILE
 from slipstick.built import read_build
-from slipstick.graph import L1Matmul, Node, ShiftMatmul, Tensor
+from slipstick.explore.energy import work
+from slipstick.graph import L1Matmul, ShiftMatmul
 from slipstick.inspect import summarise_results
 
 BOARD = "zc706"
@@ -44,7 +43,6 @@ class Row:
     ----------
     lanes : adders that add or compare a term each cycle.
     busy : share of the lanes' cycles in which a term of the network is added.
-    lanes_needed : lanes that the rate asked for takes if all are always busy.
     """
 
     title: str
@@ -57,7 +55,6 @@ class Row:
     accuracy: float | None
     lanes: int
     busy: float
-    lanes_needed: float
     lut: int
     lut_share: float
     ff: int
@@ -128,7 +125,7 @@ def row_of(target: Target, output: Path) -> Row:
     estimate = json.loads((output / ESTIMATE_FILE).read_text(encoding="utf-8"))
     clock = build["board"]["clock_mhz"] * 1e6
     cycles = build["cycles_per_frame"]
-    lanes, terms = work(output)
+    lanes, terms = work_of(output)
     return Row(
         title=target.title,
         wanted=target.frames_per_second,
@@ -140,7 +137,6 @@ def row_of(target: Target, output: Path) -> Row:
         accuracy=simulated["accuracy"],
         lanes=lanes,
         busy=terms / lanes / cycles,
-        lanes_needed=terms * target.frames_per_second / clock,
         lut=synthesised["lut"] + synthesised["lutram"],
         lut_share=synthesised["utilisation"]["lut"],
         ff=synthesised["ff"],
@@ -177,38 +173,21 @@ def compiled(target: Target, folder: Path) -> Build:
             return compile(model, progress=told, **goal)
 
 
-def work(folder: Path) -> tuple[int, int]:
+def work_of(folder: Path) -> tuple[int, int]:
     """Lanes of the circuit in ``folder``, and the terms that a frame asks them to add."""
     manifest, graph = read_build(folder)
     lanes = terms = 0
     for stage in manifest.stages:
         node = graph[stage.nodes[0]]
-        added = terms_of(node, graph.tensors[stage.output])
-        if added:
-            terms += added
-            lanes += stage.lanes * _parallel_terms(node)
+        if isinstance(node, ShiftMatmul):
+            # A lane adds all terms of a weight that is a sum of powers of two.
+            lanes += stage.lanes * len(node.exponent)
+            terms += round(work(node, graph).shifts)
+        elif isinstance(node, L1Matmul):
+            # A difference and its sum.
+            lanes += stage.lanes
+            terms += round(work(node, graph).additions / 2)
     return lanes, terms
-
-
-@singledispatch
-def terms_of(node: Node, output: Tensor) -> int:
-    """Terms that ``node`` adds for a frame."""
-    return 0
-
-
-@terms_of.register
-def _(node: ShiftMatmul, output: Tensor) -> int:
-    return int(np.count_nonzero(node.sign)) * output.shape[1] * output.shape[2]
-
-
-@terms_of.register
-def _(node: L1Matmul, output: Tensor) -> int:
-    return node.weight.size * output.shape[1] * output.shape[2]
-
-
-def _parallel_terms(node: Node) -> int:
-    """Terms that a lane adds at once: of a sum of powers of two, all."""
-    return len(node.exponent) if isinstance(node, ShiftMatmul) else 1
 
 
 def markdown(rows: list[Row]) -> str:

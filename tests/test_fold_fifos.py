@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
+from network_feed import feed
 from networks import frames_for
 from test_network_rtl import residual_graph, to_integers
 
@@ -40,15 +41,7 @@ def marks(graph: Graph, decided: Plan, fifos: list[Fifo]) -> tuple[list[int], li
     highest, ends = [0] * len(fifos), []
 
     async def send(ctx):
-        for frame in to_integers(graph, decided, graph.input.name, frames):
-            for number, beat in enumerate(frame):
-                ctx.set(network.i_valid, 1)
-                ctx.set(network.i_data, beat)
-                ctx.set(network.i_last, number == len(frame) - 1)
-                while not ctx.get(network.i_ready):
-                    await ctx.tick()
-                await ctx.tick()
-        ctx.set(network.i_valid, 0)
+        await feed(ctx, network, to_integers(graph, decided, graph.input.name, frames))
 
     async def watch(ctx):
         held = [0] * len(fifos)

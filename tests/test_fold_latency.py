@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
+from network_feed import feed
 from networks import frames_for
 from test_fold_flattened_input import perceptron
 from test_fold_solver import chain, residual, small_chain
@@ -27,18 +28,11 @@ PLENTY = 10**6
 def simulated(graph: Graph, decided: Plan) -> int:
     """Cycles from a frame's first beat in to its last beat out."""
     network = Network(graph, decided)
-    (frame,) = to_integers(graph, decided, graph.input.name, frames_for(graph, 1, 0))
+    sent = to_integers(graph, decided, graph.input.name, frames_for(graph, 1, 0))
     ends: list[int] = []
 
     async def send(ctx):
-        for number, beat in enumerate(frame):
-            ctx.set(network.i_valid, 1)
-            ctx.set(network.i_data, beat)
-            ctx.set(network.i_last, number == len(frame) - 1)
-            while not ctx.get(network.i_ready):
-                await ctx.tick()
-            await ctx.tick()
-        ctx.set(network.i_valid, 0)
+        await feed(ctx, network, sent)
 
     async def watch(ctx):
         ctx.set(network.o_ready, 1)

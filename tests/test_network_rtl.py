@@ -8,6 +8,7 @@ import torch
 from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from network_feed import feed
 from networks import frames_for, graphs
 
 from slipstick.elaborate import Network
@@ -44,19 +45,7 @@ def run_network(
     got, times = [], []
 
     async def send(ctx):
-        for frame in sent:
-            for number, beat in enumerate(frame):
-                while pauses.random() < idle:
-                    ctx.set(network.i_valid, 0)
-                    await ctx.tick()
-                ctx.set(network.i_valid, 1)
-                ctx.set(network.i_data, beat)
-                ctx.set(network.i_last, number == len(frame) - 1)
-                taken = False
-                while not taken:
-                    taken = ctx.get(network.i_ready)
-                    await ctx.tick()
-        ctx.set(network.i_valid, 0)
+        await feed(ctx, network, sent, lambda: pauses.random() < idle)
 
     async def receive(ctx):
         cycle = 0

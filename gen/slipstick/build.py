@@ -149,9 +149,9 @@ def compile(
     graph = quantise(source, frames.images, settings)
     integers = quantise_input(graph, shown.images)
     report("Folding", 0.4)
-    decided, is_best = _plan(graph, settings, target)
+    decided, proven = _plan(graph, settings, target)
     _check_folds(settings, decided)
-    estimates = describe_estimate(graph, decided, target.clock_mhz) | is_best
+    estimates = describe_estimate(graph, decided, target.clock_mhz) | proven
     if announce:
         announce(estimates)
     top = NameTable().legal(name or _default_name(model))
@@ -243,7 +243,8 @@ def _user_frames(source: FloatGraph, path: Path | str) -> Frames:
 def _plan(graph: Graph, settings: Config, board: Board) -> tuple[Plan, dict[str, bool]]:
     """The circuit, for the goal that the user set or else for a number of lanes.
 
-    For a goal also whether it ``is_best``: no folds that are offered meet the goal better.
+    For a goal also, as the estimate tells it, whether it ``is_best``: no folds that are offered
+    meet the goal better.
     """
     if not settings.fold.is_goal:
         return plan(graph, _choices(settings)), {}

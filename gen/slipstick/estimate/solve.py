@@ -81,7 +81,7 @@ def fastest(tables: Tables, budget: Budget) -> Solution | None:
 
     More taps in parallel cost more, so that what fits an interval fits every longer one.
     """
-    longest = longest_interval(tables)
+    longest = _longest(tables)
     interval = _guess(tables, budget.luts // LUTS_OF_LANE, longest)
     best = cheapest(tables, interval, budget)
     while best is None and interval < longest:
@@ -211,7 +211,7 @@ def _traced(
     return Solution(dict(reversed(folds.items())), interval, luts, bram18)
 
 
-def longest_interval(tables: Tables) -> int:
+def _longest(tables: Tables) -> int:
     """An interval that the smallest folds meet."""
     graph = tables.graph
     values = max(int(np.prod(tensor.shape)) for tensor in graph.tensors.values())
