@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed, unsigned
 
 from slipstick.rtl_templates.numbers import shape_for
 
@@ -17,11 +17,27 @@ class Bounded:
     hi: int
 
 
-def register(m: Module, bounded: Bounded, name: str, reset_less: bool = True) -> Bounded:
-    """``bounded`` one cycle later, in the smallest format of its interval."""
-    signal = Signal(shape_for(bounded.lo, bounded.hi), name=name, reset_less=reset_less)
-    m.d.sync += signal.eq(bounded.value)
-    return Bounded(signal, bounded.lo, bounded.hi)
+def register(m: Module, bounded: Bounded, name: str, passed: tuple[int, int] = (0, 0)) -> Bounded:
+    """``bounded`` one cycle later, in the smallest format of its interval.
+
+    The bits ``[first, end)`` that have ``passed`` no logic in front of the register have a reset:
+    registers one behind the other would become a shift register, which is slow, without one.
+    """
+    shape = shape_for(bounded.lo, bounded.hi)
+    first, end = (min(place, shape.width) for place in passed)
+    widths = {"low": first, "passed": max(0, end - first), "high": shape.width - max(first, end)}
+    if not widths["passed"]:
+        signal = Signal(shape, name=name, reset_less=True)
+        m.d.sync += signal.eq(bounded.value)
+        return Bounded(signal, bounded.lo, bounded.hi)
+    parts = Cat(
+        Signal(width, name=f"{name}_{part}", reset_less=part != "passed")
+        for part, width in widths.items()
+        if width
+    )
+    m.d.sync += parts.eq(bounded.value)
+    value = parts.as_signed() if shape.signed else parts
+    return Bounded(value, bounded.lo, bounded.hi)
 
 
 def tree_latency(terms: int) -> int:
@@ -63,9 +79,10 @@ def _tree(
     while len(level) > 1:
         pairs = [combine(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
         odd = level[len(pairs) * 2 :]
+        passed = [(0, 0)] * len(pairs) + [(0, shape_for(b.lo, b.hi).width) for b in odd]
         level = [
-            register(m, bounded, f"{name}_{depth}_{index}")
-            for index, bounded in enumerate(pairs + odd)
+            register(m, bounded, f"{name}_{depth}_{index}", bits)
+            for index, (bounded, bits) in enumerate(zip(pairs + odd, passed, strict=True))
         ]
         depth += 1
     return level[0]

@@ -95,7 +95,9 @@ class Engine(wiring.Component):
             accumulate.i_valid.eq(
                 delayed(m, flags["step_valid"], lanes.latency, "step_valid", reset_less=False)
             ),
-            accumulate.i_first.eq(delayed(m, flags["step_first"], lanes.latency, "step_first")),
+            accumulate.i_first.eq(
+                delayed(m, flags["step_first"], lanes.latency, "step_first", reset_less=False)
+            ),
         ]
         # One cycle before the lanes' sums are there, two before their total is.
         ahead = delayed(m, flags["step_last"], lanes.latency - 1, "step_last", reset_less=False)

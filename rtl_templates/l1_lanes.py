@@ -120,7 +120,7 @@ class L1Lanes(LaneArray):
         ]
         total = compressor_tree(m, rows, self.sum_width, f"held_{p}")
         for level in range(compressor_latency(len(rows)), self._levels):
-            total = register(m, total, f"held_{p}_{level}")
+            total = register(m, total, f"held_{p}_{level}", (0, self.sum_width))
         return total
 
     def _difference(self, m: Module, rom: FieldRom, x: Value, place: tuple[int, ...]) -> Bounded:

@@ -94,7 +94,9 @@ class MovedReader(RowRing):
         ]
         for lane in lanes:
             place = banks.index(self._moved.moves.banks[lane]) * self._width
-            value = Signal(self._width, name=f"lane_{lane}", reset_less=True)
+            # Without a reset, this and what follows become a shift register, which is slow.
+            masked = bool(self._moved.masked_lanes[lane])
+            value = Signal(self._width, name=f"lane_{lane}", reset_less=masked)
             m.d.sync += value.eq(Mux(masks[lane], read.data[place : place + self._width], 0))
             m.d.comb += self.o_words.word_select(lane, self._width).eq(value)
 

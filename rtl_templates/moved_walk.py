@@ -105,6 +105,12 @@ class MovedWalk(WindowWalk):
         return (place - np.arange(len(place))[:, None]) % self.depth
 
     @cached_property
+    def masked_lanes(self) -> np.ndarray:
+        """Whether each lane can read no pixel of the image, bool ``(lanes,)``."""
+        moves = self.moves
+        return np.asarray(((moves.dy != 0) | (moves.dx != 0) | ~moves.real).any(axis=0))
+
+    @cached_property
     def reads(self) -> np.ndarray:
         """Which stored value each lane of each step reads, as an index into the frame's
         ``H*W*words`` words, -1 for 0. Integers ``(cycles, 1, lanes)``."""

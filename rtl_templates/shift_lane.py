@@ -108,6 +108,11 @@ class ShiftLane:
         return 1 << (shape_for(lo, hi).width - 1) if lo < 0 else 0
 
     @property
+    def surplus(self) -> int:
+        """What the sum gets on top of the term: `base`, and the one that a difference adds."""
+        return (self.base + 1) << self.scale
+
+    @property
     def _ends(self) -> tuple[int, int]:
         lo, hi = self.bounds
         return int(lo.min()), int(hi.max())

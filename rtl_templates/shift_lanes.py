@@ -117,8 +117,8 @@ class ShiftLanes(LaneArray):
         row = self._rows[p]
         if not row:
             return self._start(rom, p, 0, self.latency)
-        # Each lane adds its base and one: the first chain begins with what takes these off again.
-        surplus = sum((lane.base << lane.scale) + 1 for lane in row.values())
+        # The first chain begins with what takes off again what the lanes add too much.
+        surplus = sum(lane.surplus for lane in row.values())
         sums: list[Bounded] = []
         for chain in range(self._chains):
             places = (late * self._chains + chain for late in range(self._length))
@@ -130,7 +130,7 @@ class ShiftLanes(LaneArray):
                 sums.append(self._chain(m, rom, words, lanes, begin, f"{p}_{chain}"))
         total = compressor_tree(m, sums, self.sum_width, f"sum_{p}")
         for level in range(compressor_latency(len(sums)), self._levels):
-            total = register(m, total, f"sum_{p}_{level}")
+            total = register(m, total, f"sum_{p}_{level}", (0, self.sum_width))
         return total
 
     def _start(self, rom: FieldRom, p: int, surplus: int, delay: int) -> Bounded:
@@ -152,12 +152,15 @@ class ShiftLanes(LaneArray):
         """``total`` plus the terms of ``lanes``, each as many cycles late as its key says."""
         most = (1 << self.sum_width) - 1
         for late in range(min(lanes), self._length):
+            passed = total.hi.bit_length()
             if late in lanes:
                 term = self._term(m, rom, words, lanes[late], late, f"{name}_{late}")
-                total = _plus_one(total, term, lanes[late].scale, most)
-            # Columns below the last lanes' only wait, see `_Words`.
+                passed = lanes[late].scale
+                total = _plus_one(total, term, passed, most)
+            # What the next adder does not take in either may wait in a shift register.
             ends = late == self._length - 1
-            total = register(m, total, f"chain_{name}_{late}", reset_less=not ends)
+            waits = 0 if ends else lanes[late + 1].scale if late + 1 in lanes else passed
+            total = register(m, total, f"chain_{name}_{late}", (waits, passed))
         return total
 
     def _term(
@@ -175,18 +178,18 @@ class ShiftLanes(LaneArray):
 
 
 def _plus_one(total: Bounded, term: Bounded, scale: int, most: int) -> Bounded:
-    """``total + (term << scale) + 1``, cut to the format of ``[0, most]``.
+    """``total + (term + 1 << scale)``, cut to the format of ``[0, most]``.
 
     Synthesis feeds one operand of an adder to the carries as it is and has LUTs take in the
     other. Of a sum it picks the narrower one for the carries, of a difference always the first:
     so this is a difference, with the term where it belongs.
     """
-    hi = min(most, total.hi + (term.hi << scale) + 1)
-    inverted = ~Cat(Const(0, scale), term.value)
-    bits = hi.bit_length()
-    above = max(0, bits - len(inverted))
-    operand = Cat(inverted, Const((1 << above) - 1, above))
-    return Bounded((total.value - operand)[:bits], 0, hi)
+    hi = min(most, total.hi + (term.hi + 1 << scale))
+    low, high = total.value[:scale], total.value[scale:]
+    bits = hi.bit_length() - scale
+    above = max(0, bits - len(term.value))
+    inverted = Cat(~term.value, Const((1 << above) - 1, above))
+    return Bounded(Cat(low, Const(0, scale - len(low)), (high - inverted)[:bits]), 0, hi)
 
 
 class _Words:

@@ -42,14 +42,19 @@ class WindowReader(RowRing):
         self._memory(m, addresses, self._masks(m, counters))
 
     def _masks(self, m: Module, counters: dict[str, Signal]) -> list[Signal | None]:
-        """Per parallel tap: whether it lies in the image, aligned with the memory's output."""
-        if all(self.walk.in_image(axis).all() for axis in (0, 1)):
-            return [None] * self.walk.parallel_taps
+        """Per parallel tap: whether it lies in the image, aligned with the memory's output.
+
+        None for those that always do.
+        """
+        masked = iter(self.walk.masked_taps)
         rows = self._axis_masks(m, 0, counters.get("oy", Const(0)), counters.get("ky"))
         columns = self._axis_masks(m, 1, counters.get("ox", Const(0)), counters.get("kx"))
         masks: list[Signal | None] = []
         for tap_y, row in enumerate(rows):
             for tap_x, column in enumerate(columns):
+                if not next(masked):
+                    masks.append(None)
+                    continue
                 inside = Signal(name=f"inside_{tap_y}_{tap_x}")
                 m.d.comb += inside.eq(row & column)
                 masks.append(delayed(m, inside, 3, f"inside_{tap_y}_{tap_x}"))
@@ -84,7 +89,8 @@ class WindowReader(RowRing):
         ]
         for tap, (address, inside) in enumerate(zip(addresses, masks, strict=True)):
             read = memory.read_port(domain="sync")
-            word = Signal(self.word_bits, name=f"word_{tap}", reset_less=True)
+            # Without a reset, this and what follows become a shift register, which is slow.
+            word = Signal(self.word_bits, name=f"word_{tap}", reset_less=inside is not None)
             m.d.comb += [
                 read.addr.eq(address),
                 read.en.eq(1),

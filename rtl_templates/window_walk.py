@@ -190,6 +190,16 @@ class WindowWalk:
         return (position >= 0) & (position < size)
 
     @cached_property
+    def masked_taps(self) -> tuple[bool, ...]:
+        """Whether each of the ``parallel_taps`` can lie outside the image."""
+        rows, columns = (
+            # Taps read one after the other share one mask.
+            ~self.in_image(axis).reshape(-1, taps).all(axis=0)
+            for axis, taps in enumerate(self.parallel_kernel)
+        )
+        return tuple((rows[:, None] | columns).ravel().tolist())
+
+    @cached_property
     def reads(self) -> np.ndarray:
         """Which word of the frame each tap of each step reads, -1 outside the image.
 

@@ -7,16 +7,13 @@ from slipstick.estimate.constants import ReadField, field_rom
 from slipstick.estimate.counted import LUT_INPUTS, Counted, luts
 from slipstick.estimate.delays import delay
 from slipstick.estimate.lanes import shift_lanes
-from slipstick.estimate.readers import plain_registers
 from slipstick.estimate.registry import counted
 from slipstick.rtl_templates.accumulate import Accumulate
 from slipstick.rtl_templates.affine import Affine
 from slipstick.rtl_templates.credits import ROUND_TRIP, Credits
 from slipstick.rtl_templates.engine import Engine
 from slipstick.rtl_templates.fifo import Fifo
-from slipstick.rtl_templates.lanes import LaneArray
 from slipstick.rtl_templates.row_ring import RowRing
-from slipstick.rtl_templates.shift_lanes import ShiftLanes
 from slipstick.rtl_templates.single_step import SingleStep
 
 
@@ -24,19 +21,12 @@ from slipstick.rtl_templates.single_step import SingleStep
 def _(part: Engine) -> Counted:
     reader, lanes, accumulate, affine = part._reader, part._lanes, part._accumulate, part._affine
     behind = 2 + (affine.latency if affine else 0)
-    # Valid and last go along with the step; first needs no reset and is a shift register.
-    flags = Counted(ff=lanes.latency + lanes.latency - 1 + behind)
-    flags += delay(1, RowRing.LATENCY + lanes.latency)
+    # Valid, first and last go along with the step; in the reader, first is a shift register.
+    flags = Counted(ff=3 * lanes.latency - 1 + behind) + delay(1, RowRing.LATENCY)
     depth = -(-(part.latency + ROUND_TRIP) // reader.walk.shortest_beat) + 1
     fifo = Fifo(lanes.outputs * part._out_width, depth)
-    parts = [reader, accumulate, fifo, Credits(depth), *([affine] if affine else [])]
-    return sum((counted(each) for each in parts), flags + _lanes(reader, lanes))
-
-
-def _lanes(reader: RowRing, lanes: LaneArray) -> Counted:
-    if isinstance(lanes, ShiftLanes):
-        return shift_lanes(lanes, plain_registers(reader, lanes.source.lanes))
-    return counted(lanes)
+    parts = [reader, lanes, accumulate, fifo, Credits(depth), *([affine] if affine else [])]
+    return sum((counted(each) for each in parts), flags)
 
 
 @counted.register

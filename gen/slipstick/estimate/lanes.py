@@ -63,7 +63,7 @@ def _sum_of_output(
 ) -> Counted:
     """The chains of output ``p`` and their tree; adds what they start with to ``fields``."""
     most = (1 << part.sum_width) - 1
-    surplus = sum((lane.base << lane.scale) + 1 for lane in row.values())
+    surplus = sum(lane.surplus for lane in row.values())
     start = part._added[:, p] - surplus & most
     if not row:
         fields.append(ReadField(start, part.sum_width, part.latency))
@@ -96,7 +96,7 @@ def _chain(
         if late in lanes:
             lane = lanes[late]
             term = lane._ends[1] + lane.base
-            highest = min(most, highest + (term << lane.scale) + 1)
+            highest = min(most, highest + (term + 1 << lane.scale))
             terms += _adder(lane, term, highest, changing)
             lowest = min(lane.scale, (changing & -changing).bit_length() - 1 if changing else 99)
             changing = ((1 << highest.bit_length()) - 1) & -(1 << lowest)

@@ -128,41 +128,13 @@ def _(part: WindowReader) -> Counted:
     return sum(sums, total + Counted(ff=ff) + _window_masks(walk))
 
 
-def plain_registers(reader: RowRing, lanes: int) -> dict[tuple[int, int], int]:
-    """Registers without a reset in front of words that no mask can reset, by tap and lane."""
-    if isinstance(reader, MovedReader):
-        return _moved_registers(reader)
-    assert isinstance(reader, WindowReader)
-    walk = reader.walk
-    registers = 1 + int(ram_style(reader.word_bits, walk.depth) == "distributed")
-    masked = _masked_taps(walk)
-    taps = [tap for tap in range(walk.parallel_taps) if not masked[tap]]
-    return {(tap, lane): registers for tap in taps for lane in range(lanes)}
-
-
 def _window_masks(walk: WindowWalk) -> Counted:
     inside = [walk.in_image(axis) for axis in (0, 1)]
     if all(axis.all() for axis in inside):
         return Counted()
-    masks = sum(_masked_taps(walk))
+    masks = sum(walk.masked_taps)
     found = sum(looked_up(changing(_lines(axis), axis.shape[1])) for axis in inside)
     return delay(masks, MASK_DELAY) + luts(masks=masks, lookup_luts=found)
-
-
-def _masked_taps(walk: WindowWalk) -> list[bool]:
-    """For each of the taps read in parallel, whether it can lie outside the image."""
-    rows, columns = (
-        _sometimes_outside(walk.in_image(axis), taps)
-        for axis, taps in enumerate(walk.parallel_kernel)
-    )
-    return [row or column for row in rows for column in columns]
-
-
-def _sometimes_outside(inside: np.ndarray, taps: int) -> list[bool]:
-    """For each of the ``taps`` read in parallel, whether it can lie outside the image."""
-    if taps == 1:
-        return [not inside.all()]
-    return [not column.all() for column in inside.T]
 
 
 def _lines(inside: np.ndarray) -> list[int]:
@@ -215,23 +187,6 @@ def _moved_masks(part: MovedReader) -> Counted:
     return delay(len(masks), MASK_DELAY) + luts(
         mask_choices=choices, masks=moving, lookup_luts=found
     )
-
-
-def _moved_registers(part: MovedReader) -> dict[tuple[int, int], int]:
-    walk, moves = part._moved, part._moved.moves
-    found = {}
-    for lane, bank in enumerate(moves.banks):
-        still = not (moves.dy[:, lane].any() or moves.dx[:, lane].any())
-        if bank != NOWHERE and still and moves.real[:, lane].all():
-            column = walk.offsets[:, lane]
-            banks = {
-                b
-                for b, other in zip(moves.banks, walk.offsets.T, strict=True)
-                if b != NOWHERE and (other == column).all()
-            }
-            style = ram_style(len(banks) * part._width, walk.depth)
-            found[0, lane] = 1 + int(style == "distributed")
-    return found
 
 
 @counted.register
