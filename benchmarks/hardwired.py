@@ -6,6 +6,7 @@ constant that a layer's bias takes back. `table.py` measures the rows.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +36,11 @@ def distances(inputs: int, outputs: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 1 << WIDTH, (outputs, inputs)).T
 
 
-def shift_layer(inputs: int, outputs: int) -> LaneArray:
+def shift_layer(inputs: int, outputs: int, adders: int = 1) -> LaneArray:
     """Signed inputs; the exponents are raised until none is negative."""
     exponent, sign = (table.T[None, :, None, :, None] for table in powers(inputs, outputs))
     source = LaneInput(1, inputs, WIDTH, True, -128, 127)
-    return HardwiredShift(source, exponent + EXPONENTS - 1, sign)
+    return HardwiredShift(source, exponent + EXPONENTS - 1, sign, adders)
 
 
 def l1_layer(inputs: int, outputs: int) -> LaneArray:
@@ -119,14 +120,18 @@ def layer(
 
 def shift_rows(inputs: int, outputs: int) -> tuple[Row, ...]:
     """A power-of-two matrix, ours and da4ml's."""
+    stages = (1, "an adder a stage"), (2, "two adders a stage")
     return (
-        layer("Slipstick", shift_layer, inputs, outputs),
+        *(
+            layer(f"Slipstick, {stage}", partial(shift_layer, adders=adders), inputs, outputs)
+            for adders, stage in stages
+        ),
         *(
             Row(
-                f"da4ml, {number} a stage",
+                f"da4ml, {stage}",
                 lambda folder, adders=adders: da4ml(folder, inputs, outputs, adders),
             )
-            for adders, number in ((1, "an adder"), (2, "two adders"))
+            for adders, stage in stages
         ),
     )
 

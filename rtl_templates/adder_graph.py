@@ -23,7 +23,7 @@ class Row(NamedTuple):
     A group of 1 is an operand as it is. A group of 3 or 5 is summed by rows of all its orders, each
     one adder: the bits of an order are functions of as many inputs as the group has operands, and
     those fit in the LUT that the adder needs anyway. ``extra`` is a constant that is added too,
-    ``high`` bounds the sum, ``level`` is the cycle that registers it.
+    ``high`` bounds the sum, ``level`` is that of its adder.
     """
 
     direct: Operand
@@ -41,7 +41,7 @@ class AdderGraph:
     Attributes
     ----------
     highs : largest value of each node.
-    levels : cycle after which each node is there; 0 for inputs.
+    levels : adders one behind the other after which each node is there; 0 for inputs.
     rows : of the nodes behind the inputs.
     """
 
@@ -123,41 +123,57 @@ class AdderCircuit:
     ----------
     graph : whose nodes are all needed.
     inputs : unsigned values of its inputs, at level 0.
+    adders : levels from one register to the next: level ``n`` is in cycle ``n // adders``.
     """
 
-    def __init__(self, m: Module, graph: AdderGraph, inputs: Sequence[Value]) -> None:
-        self._m, self._graph = m, graph
-        self._values: list[list[Value]] = [[value] for value in inputs]
-        # Nodes that rows read after a cycle, and those of which they read every bit.
+    def __init__(
+        self, m: Module, graph: AdderGraph, inputs: Sequence[Value], adders: int = 1
+    ) -> None:
+        self._m, self._graph, self._adders = m, graph, adders
+        # An input may come in more bits than its largest value has; those must not be inverted.
+        self._values: list[list[Value]] = [
+            [value[: graph.width(node)]] for node, value in enumerate(inputs)
+        ]
+        # Nodes that rows read in a cycle, and those of which they read every bit.
         self._added = {
-            (o.node, row.level - 1) for row in graph.rows for o in (row.direct, *row.group)
+            (o.node, self._before(row)) for row in graph.rows for o in (row.direct, *row.group)
         }
         self._whole = {
-            (o.node, row.level - 1)
+            (o.node, self._before(row))
             for row in graph.rows
             for o in (row.direct, *(() if row.order else row.group))
         }
         for index, row in enumerate(graph.rows):
             self._values.append([self._row(row, index)])
 
+    def _before(self, row: Row) -> int:
+        """The cycle in which ``row`` reads its operands."""
+        return (row.level - 1) // self._adders
+
     def _row(self, row: Row, index: int) -> Value:
-        bits = _ones([self.at(o, row.level - 1) for o in row.group], row.order)
+        bits = _ones([self.at(o, self._before(row)) for o in row.group], row.order)
         first, end = self._graph.columns(row.group, row.order)
         first = max(first, row.direct.shift)
         width = shape_for(0, row.high).width
         low = min(first, width)
+        direct = self.at(row.direct, self._before(row))
+        found = _sum(direct, bits[:end], first, width, bool(row.extra))
+        if row.level % self._adders:
+            # Yosys would melt adders that follow each other into one heap of LUTs.
+            now = Signal(width, name=f"sum_{index}", attrs={"keep": 1})
+            self._m.d.comb += now.eq(found)
+            return now
         # Columns below ``first`` only wait, see `_later`.
-        added = (self._graph.inputs + index, row.level) in self._added
+        added = (self._graph.inputs + index, row.level // self._adders) in self._added
         waits = Signal(low, name=f"sum_{index}_low", reset_less=not added)
         total = Signal(width - low, name=f"sum_{index}", reset_less=True)
-        direct = self.at(row.direct, row.level - 1)
-        found = _sum(direct, bits[:end], first, width, bool(row.extra))
         self._m.d.sync += Cat(waits, total).eq(found)
         return Cat(waits, total)
 
-    def at(self, operand: Operand, level: int) -> Value:
-        """``operand`` in cycle ``level``, for which it waits in registers."""
-        value = self._later(operand.node, level - self._graph.levels[operand.node])
+    def at(self, operand: Operand, cycle: int) -> Value:
+        """``operand`` in ``cycle``, for which it waits in registers."""
+        made = self._graph.levels[operand.node] // self._adders
+        value = self._later(operand.node, cycle - made)
         if operand.negative:
             value = ~value
         return Cat(Const(0, operand.shift), value) if operand.shift else value.as_unsigned()
@@ -167,8 +183,8 @@ class AdderCircuit:
         while len(values) <= cycles:
             name = f"node_{node}_d{len(values)}"
             # A shift register has no reset and is slow: in front of an adder stands a flip-flop.
-            level = self._graph.levels[node] + len(values)
-            added = (node, level) in self._added and (node, level - 1) not in self._whole
+            cycle = self._graph.levels[node] // self._adders + len(values)
+            added = (node, cycle) in self._added and (node, cycle - 1) not in self._whole
             after = Signal(self._graph.width(node), name=name, reset_less=not added)
             self._m.d.sync += after.eq(values[-1])
             values.append(after)

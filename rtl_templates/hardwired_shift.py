@@ -40,11 +40,15 @@ class HardwiredShift(LaneArray):
     source : format of the words.
     exponent, sign : int64 ``(1, P, taps, S, T)``, and which lanes an output reads, as in
         `ShiftLanes`.
+    adders : one behind the other in a cycle.
 
-    Latency: the levels of a balanced tree over one and a half times the longest row.
+    Latency: the levels of a balanced tree over one and a half times the longest row, divided by
+    ``adders`` and rounded up.
     """
 
-    def __init__(self, source: LaneInput, exponent: np.ndarray, sign: np.ndarray) -> None:
+    def __init__(
+        self, source: LaneInput, exponent: np.ndarray, sign: np.ndarray, adders: int = 1
+    ) -> None:
         outputs, _, channels, _ = exponent.shape[1:]
         share = outputs // (source.lanes // channels)
         self._terms = [
@@ -58,7 +62,8 @@ class HardwiredShift(LaneArray):
             highs,
             [[Operand(node[place], shift, neg) for place, shift, neg in t] for t in self._terms],
         )
-        self.latency = self._solved.depth
+        self._adders = adders
+        self.latency = self._solved.latency(adders)
         self.sum_lo, self.sum_hi = 0, self._solved.high
         super().__init__(source, outputs, shape_for(0, self.sum_hi).width)
 
@@ -82,7 +87,8 @@ class HardwiredShift(LaneArray):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        outputs = self._solved.build(m, [self._unsigned(place) for place in self._inputs])
+        inputs = [self._unsigned(place) for place in self._inputs]
+        outputs = self._solved.build(m, inputs, self._adders)
         for p, value in enumerate(outputs):
             m.d.comb += self.o_sums.word_select(p, self.sum_width).eq(value)
         return m

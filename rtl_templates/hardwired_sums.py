@@ -27,7 +27,7 @@ class HardwiredSums:
     ----------
     graph : the adders.
     outputs : where each output is, None where it has no operands and is 0.
-    depth : cycles from the inputs to all outputs, at least 1.
+    depth : adders one behind the other from the inputs to all outputs, at least 1.
     """
 
     graph: AdderGraph
@@ -44,10 +44,15 @@ class HardwiredSums:
         nodes = self.graph.evaluate(inputs)
         return [self.graph.value(o, nodes) if o else 0 for o in self.outputs]
 
-    def build(self, m: Module, inputs: Sequence[Value]) -> list[Value]:
-        """The circuit in ``m``; the outputs, `depth` cycles after the inputs."""
-        circuit = AdderCircuit(m, self.graph, inputs)
-        return [circuit.at(o, self.depth) if o else Const(0) for o in self.outputs]
+    def latency(self, adders: int = 1) -> int:
+        """Cycles with so many ``adders`` one behind the other in each."""
+        return -(-self.depth // adders)
+
+    def build(self, m: Module, inputs: Sequence[Value], adders: int = 1) -> list[Value]:
+        """The circuit in ``m``; the outputs, `latency` cycles after the inputs."""
+        circuit = AdderCircuit(m, self.graph, inputs, adders)
+        cycle = self.latency(adders)
+        return [circuit.at(o, cycle) if o else Const(0) for o in self.outputs]
 
 
 def solve(

@@ -79,7 +79,7 @@ def test_shift_engine(walk, data, pauses, seed):
     exponent = rng.integers(data.draw(st.sampled_from([-9, -2, 0])), 8, shape)
     sign = rng.integers(-1, 2, shape)
     sign[:, rng.integers(outputs)] = 0
-    lanes = HardwiredShift(source, exponent, sign)
+    lanes = HardwiredShift(source, exponent, sign, data.draw(st.integers(1, 3)))
     inputs = rng.integers(source.lo, source.hi + 1, (50, source.taps, source.lanes))
     got = lanes.model(inputs) + lanes.correction(np.zeros(1, np.int64))
     assert (got == products(source, exponent, sign, inputs)).all()
