@@ -16,6 +16,7 @@ from synthetic_build import write_build
 
 from slipstick import __version__
 from slipstick.errors import SlipstickError
+from slipstick.explore import Exploration
 from slipstick.sim import LayerResult, Mismatch, SimulationResult
 
 HELP_SECONDS = 0.5
@@ -171,6 +172,19 @@ def test_simulate_fails_on_mismatches(cli, toy, monkeypatch, mismatches, code):
     assert ("channel 2, row 3, column 4: expected 5, got 6" in plain.out) == bool(mismatches)
     machine = cli("simulate", toy, "--json")
     assert (machine.code, json.loads(machine.out)["mismatches"]) == (code, mismatches)
+
+
+@pytest.mark.parametrize(
+    ("mismatches", "multipliers", "code"), [(None, 0, 0), (0, 0, 0), (5, 0, 1), (None, 2, 1)]
+)
+def test_explore_fails_on_mismatches_and_multipliers(
+    cli, monkeypatch, tmp_path, mismatches, multipliers, code
+):
+    point = {"flaw": None, "mismatches": mismatches, "multipliers": multipliers}
+    found = Exploration(tmp_path, {"points": [point], "front": []})
+    monkeypatch.setattr("slipstick.explore.explore", lambda *_, **__: found)
+    done = cli("explore", "one.pt2", "-o", tmp_path, "--calibrate", "images.npz")
+    assert done.code == code
 
 
 @pytest.mark.parametrize("noise", ["print", "descriptor", "child"])

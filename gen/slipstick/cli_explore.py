@@ -12,6 +12,8 @@ from rich.table import Table
 from slipstick.cli_output import present, task
 from slipstick.errors import SlipstickError
 
+CHECK_FAILED = 1
+
 Number = TypeVar("Number", int, float)
 Values = str | None
 
@@ -63,7 +65,7 @@ def explore(
         Literal["lsf", "slurm"] | None, typer.Option(help="Start workers as batch jobs.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
+) -> int:
     """Sweep widths, folds and clocks; find the circuits that no others beat."""
     from slipstick.explore import Start, Sweep
     from slipstick.explore import explore as explore_model
@@ -94,6 +96,8 @@ def explore(
             progress=progress.count,
         )
     present(found.document | {"folder": str(found.folder)}, _explored, as_json)
+    points = found.document["points"]
+    return CHECK_FAILED if any(p["mismatches"] or p["multipliers"] for p in points) else 0
 
 
 def _values(option: str, text: str | None, kind: Callable[[str], Number]) -> tuple[Number, ...]:

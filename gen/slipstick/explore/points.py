@@ -34,7 +34,7 @@ def points_of(
 def _nothing(error: Mapping[str, str]) -> dict[str, Any]:
     keys = (
         "cycles_per_frame lut ff bram36 path_ps images float_accuracy integer_accuracy "
-        "energy_nanojoules frames_simulated"
+        "energy_nanojoules frames_simulated mismatches multipliers"
     )
     return {**dict.fromkeys(keys.split()), "flaw": f"{error['thing']}: {error['cause']}"}
 
@@ -54,6 +54,8 @@ def _figures(folder: Path) -> dict[str, Any]:
         "integer_accuracy": build["integer_accuracy"],
         "energy_nanojoules": energy_nanojoules(read_build(folder)[1]),
         "frames_simulated": simulation["frames"] if simulation else 0,
+        "mismatches": simulation["mismatches"] if simulation else None,
+        "multipliers": synthesis["multipliers"],
         "flaw": _flaw(synthesis, simulation),
     }
 

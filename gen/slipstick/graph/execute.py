@@ -66,10 +66,15 @@ def _pad(x: torch.Tensor, window: Window, value: int = 0) -> torch.Tensor:
 
 def _unfold(x: torch.Tensor, window: Window, groups: int) -> torch.Tensor:
     """Windows as columns: ``(N, C, H, W)`` to ``(N, groups, C/groups*kh*kw, Ho*Wo)``."""
-    columns = F.unfold(
-        _pad(x, window), window.kernel, dilation=window.dilation, stride=window.stride
+    padded = _pad(x, window).contiguous()
+    sn, sc, sh, sw = padded.stride()
+    (sy, sx), (dy, dx) = window.stride, window.dilation
+    size = window.output_size(*x.shape[2:])
+    # A copy of strided views takes a third of the time of torch's own unfolding.
+    windows = padded.as_strided(
+        (*x.shape[:2], *window.kernel, *size), (sn, sc, dy * sh, dx * sw, sy * sh, sx * sw)
     )
-    return columns.view(len(x), groups, -1, columns.shape[-1])
+    return windows.reshape(len(x), groups, -1, size[0] * size[1])
 
 
 def _as_image(columns: torch.Tensor, x: torch.Tensor, window: Window) -> torch.Tensor:
@@ -122,7 +127,7 @@ def _weighted_sums(node: ShiftMatmul, weight: np.ndarray, x: torch.Tensor) -> to
 @execute.register
 def _(node: L1Matmul, x: torch.Tensor) -> torch.Tensor:
     weight = torch.from_numpy(node.weight).reshape(node.groups, -1, node.weight[0].size)
-    columns = _unfold(x.to(torch.float64), node.window, node.groups).to(torch.int64)
+    columns = _unfold(x, node.window, node.groups)
     sums = torch.stack([l1_distance(columns[:, g], weight[g]) for g in range(node.groups)], dim=1)
     return torch.from_numpy(node.bias)[:, None, None] - _as_image(sums, x, node.window)
 
