@@ -1,5 +1,6 @@
 """Explorations with real workers, one of which is killed."""
 
+import itertools
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import psutil
 import pytest
 import torch
 from command_line import export
+from distributed import LocalCluster
 
 from slipstick.nn import ShiftLinear
 
@@ -95,3 +97,29 @@ def test_an_interrupted_run_leaves_no_process_and_goes_on(command, undisturbed, 
     done = subprocess.run([*command, "-o", folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert results(folder) == results(undisturbed)
+
+
+def test_workers_of_a_running_scheduler_give_the_same_bytes(command, undisturbed, tmp_path):
+    folder = tmp_path / "out"
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        where = ["--scheduler", cluster.scheduler_address]
+        subprocess.run([*command, *where, "-o", folder], stdout=subprocess.DEVNULL, check=True)
+    assert results(folder) == results(undisturbed)
+
+
+def test_every_axis_is_swept_and_simulated(tmp_path):
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2)).eval()
+    model = export(module, tmp_path / "two.pt2", torch.rand(1, 1, 5, 5))
+    images = tmp_path / "images.npz"
+    np.savez(images, images=np.random.default_rng(0).random((8, 1, 5, 5), np.float32))
+    axes = ["--weight-bits", "3,4", "--bn-terms", "1,2", "--interval", "25,90", "--frames", "2"]
+    program = [sys.executable, "-m", "slipstick.cli", "explore", model, "--calibrate", images]
+    subprocess.run([*program, *axes, "-o", tmp_path / "out"], check=True, capture_output=True)
+    points = json.loads((tmp_path / "out" / "explore.json").read_text())["points"]
+    found = [(p["weight_bits"], p["bn_terms"], p["interval"]) for p in points]
+    assert found == list(itertools.product((3, 4), (1, 2), (25, 90)))
+    for point in points:
+        assert (point["flaw"], point["mismatches"], point["frames_simulated"]) == (None, 0, 2)
+        assert point["cycles_per_frame"] <= point["interval"]
+    assert len({point["lut"] for point in points}) > 4
