@@ -49,6 +49,8 @@ class Target:
     images : training images an epoch.
     phase : how it is trained.
     frames_per_second : to reach.
+    bn_terms : signed powers of two of a folded BatchNorm's scale.
+    lut_budget : for the folds.
     """
 
     name: str
@@ -58,6 +60,8 @@ class Target:
     images: int
     phase: Phase
     frames_per_second: int
+    bn_terms: int = 3
+    lut_budget: str = "80%"
 
 
 def _shift_resnet() -> nn.Module:
@@ -95,12 +99,15 @@ TARGETS = (
     ),
     Target(
         "shiftaddnet20",
-        "ShiftAddNet-20, shifts of sign + 3 bits",
+        "ShiftAddNet-20, shifts of sign + 3 bits, BatchNorm scales of two powers of two",
         partial(build, "shiftaddnet_resnet20", weight_bits=4),
         CIFAR,
         2560,
         Phase("sgd", 0.1, 2),
         15_000,
+        bn_terms=2,
+        # What is estimated for L1 layers is a few per cent too much.
+        lut_budget="82%",
     ),
     Target(
         "shiftresnet20",

@@ -26,12 +26,13 @@ from target_networks import TARGETS, Target, trained
 from slipstick import Build, SlipstickError, compile
 from slipstick.build import ESTIMATE_FILE
 from slipstick.built import read_build
+from slipstick.config import Config, QuantiseOptions
 from slipstick.explore.energy import work
 from slipstick.graph import L1Matmul, ShiftMatmul
 from slipstick.inspect import summarise_results
 
 BOARD = "zc706"
-BUDGET = "80%"
+BRAM_BUDGET = "80%"
 SIMULATED, SYNTHESISED = "simulation.json", "synthesis.json"
 
 
@@ -154,8 +155,9 @@ def compiled(target: Target, folder: Path) -> Build:
     goal: dict[str, Any] = {
         "output": folder / target.name,
         "board": BOARD,
-        "lut_budget": BUDGET,
-        "bram_budget": BUDGET,
+        "config": Config(quantise=QuantiseOptions(bn_terms=target.bn_terms)),
+        "lut_budget": target.lut_budget,
+        "bram_budget": BRAM_BUDGET,
         "calibrate": folder / f"{target.name}_calibration.npz",
         "evaluate": folder / f"{target.name}_test.npz",
     }

@@ -12,8 +12,6 @@ from slipstick.rtl_templates.weight_rom import SHARED_DELAYS, FieldRom, RomStyle
 
 LUT_ROWS = 64
 """Rows that one LUT of a ROM holds."""
-ABSORBED = 3
-"""Bits of the number of a step that vanish into a LUT which alone reads the table."""
 JOINED = 4
 """LUTs of one bit that multiplexers beside them join."""
 
@@ -54,14 +52,11 @@ def field_rom(fields: Sequence[ReadField], rows: int, style: RomStyle | None = N
 def _decoded(fields: Sequence[ReadField], rows: int) -> Counted:
     """LUTs of the fields whose tables may vanish into the LUTs that read them.
 
-    Where several LUTs read a bit, and where the number of the step has many bits, mapping often
-    keeps a LUT for it.
+    Where several LUTs read a bit, mapping often keeps a LUT for it; where one does, never.
     """
     index = bits_of(rows)
-    fitting = [field for field in fields if index <= field.spare]
-    single = [field for field in fitting if field.is_single and index > ABSORBED]
-    shared = [field for field in fitting if not field.is_single]
-    return luts(decoded_bits=_tables(single), decoded_luts=_tables(shared))
+    shared = [field for field in fields if index <= field.spare and not field.is_single]
+    return luts(decoded_luts=_tables(shared))
 
 
 def _tables(fields: Sequence[ReadField]) -> int:
