@@ -124,16 +124,20 @@ class L1Lanes(LaneArray):
         return total
 
     def _difference(self, m: Module, rom: FieldRom, x: Value, place: tuple[int, ...]) -> Bounded:
-        """``x + ~w`` cut to the bits it needs, all of them ones where ``w < x``."""
+        """``x - w - 1`` cut to the bits it needs, all of them ones where ``w < x``.
+
+        Of a difference, unlike a sum, synthesis always has the LUTs take in the second operand,
+        which is the one that comes out of LUTs.
+        """
         name = "_".join(map(str, place))
-        mask = (1 << self.source.width) - 1
         p, tap, channel = place
-        inverted = mask - self._weight[:, p, tap, channel]
-        weight = rom.field(inverted, self.source.width, f"weight_{name}", spare=SPARE)
-        difference = Signal(self.source.width + 1, name=f"difference_{name}")
-        m.d.comb += difference.eq(x + weight)
+        table = self._weight[:, p, tap, channel]
+        weight = rom.field(table, self.source.width, f"weight_{name}", spare=SPARE)
+        difference = Signal(self.source.width + 2, name=f"difference_{name}")
+        # The bits below take off the one; with the one above, the highest bit is the carry itself.
+        m.d.comb += difference.eq(Cat(Const(0, 1), x, Const(1, 1)) - Cat(Const(1, 1), weight))
         bits = int(self._bits[place])
         ones = (1 << bits) - 1
         # One constant chosen by the carry: synthesis uses the register's synchronous set.
-        held = Mux(difference[-1], ones, difference[:bits])
+        held = Mux(difference[-1], ones, difference[1 : bits + 1])
         return register(m, Bounded(held, 0, ones), f"held_{name}")
