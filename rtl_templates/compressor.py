@@ -38,10 +38,10 @@ def compressor_tree(m: Module, rows: Sequence[Bounded], bits: int, name: str) ->
     depth = 0
     while len(level) > 1:
         # The wide ones are counted: see `_add`.
-        rows = _fewer(sorted(level, key=lambda row: -row.hi))
+        fewer = _fewer(sorted(level, key=lambda row: -row.hi))
         level = [
             register(m, Bounded(row.value, 0, min(row.hi, most)), f"{name}_{depth}_{index}", passed)
-            for index, (row, passed) in enumerate(rows)
+            for index, (row, passed) in enumerate(fewer)
         ]
         depth += 1
     return level[0]

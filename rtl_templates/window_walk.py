@@ -194,10 +194,10 @@ class WindowWalk:
         """Whether each of the ``parallel_taps`` can lie outside the image."""
         rows, columns = (
             # Taps read one after the other share one mask.
-            ~self.in_image(axis).reshape(-1, taps).all(axis=0)
+            np.logical_not(self.in_image(axis).reshape(-1, taps)).any(axis=0)
             for axis, taps in enumerate(self.parallel_kernel)
         )
-        return tuple((rows[:, None] | columns).ravel().tolist())
+        return tuple(bool(row or column) for row in rows for column in columns)
 
     @cached_property
     def reads(self) -> np.ndarray:
