@@ -6,8 +6,8 @@
 Any order of a shift layer's input and output channels gives the same result if its neighbours
 follow, and decides which weights a lane meets. For each folded shift layer of build folders,
 channels are exchanged as long as the lanes' exponents then span less in all, and the estimates of
-the lanes before and after are printed. Neighbours, which may want other orders, are not asked:
-what is found is the most that a layer can save. Nothing else uses this.
+the lanes before and after are printed. The search is a heuristic that may miss better orders, and
+neighbours, which may want other ones, are not asked.
 """
 
 import argparse

@@ -42,9 +42,10 @@ def test_component(name: str, tmp_path) -> None:
     part = PARTS[name]()
     mine, real = resources(part), synthesised(part, tmp_path)
     assert mine.bram36 == real.bram36
-    assert mine.lut == pytest.approx(real.lut, rel=0.15)
-    assert mine.ff == pytest.approx(real.ff, rel=0.03)
-    assert mine.lutram == pytest.approx(real.lutram, abs=2)
+    assert mine.lutram == real.lutram
+    # Yosys merges a register or a LUT now and then that the estimate counts.
+    assert abs(mine.lut - real.lut) <= 1
+    assert abs(mine.ff - real.ff) <= 1
 
 
 def synthesised(part: wiring.Component, folder) -> Resources:
