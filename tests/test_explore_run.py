@@ -15,7 +15,7 @@ import torch
 from command_line import export
 from distributed import LocalCluster
 
-from slipstick.nn import ShiftLinear
+from slipstick.nn import ShiftConv2d, ShiftLinear
 
 pytestmark = pytest.mark.slow
 
@@ -109,7 +109,10 @@ def test_workers_of_a_running_scheduler_give_the_same_bytes(command, undisturbed
 
 def test_every_axis_is_swept_and_simulated(tmp_path):
     torch.manual_seed(0)
-    module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2)).eval()
+    # One layer whose weights have a width, and a BatchNorm that is not part of other weights.
+    norm = torch.nn.BatchNorm2d(2)
+    torch.nn.init.constant_(norm.weight, 0.7)
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), ShiftConv2d(2, 2, 1), norm).eval()
     model = export(module, tmp_path / "two.pt2", torch.rand(1, 1, 5, 5))
     images = tmp_path / "images.npz"
     np.savez(images, images=np.random.default_rng(0).random((8, 1, 5, 5), np.float32))
@@ -122,4 +125,4 @@ def test_every_axis_is_swept_and_simulated(tmp_path):
     for point in points:
         assert (point["flaw"], point["mismatches"], point["frames_simulated"]) == (None, 0, 2)
         assert point["cycles_per_frame"] <= point["interval"]
-    assert len({point["lut"] for point in points}) > 4
+    assert len({(point["lut"], point["ff"]) for point in points}) == len(points)
