@@ -6,7 +6,6 @@ from functools import cached_property
 import numpy as np
 from amaranth.hdl import Cat, Const, Mux, Value
 
-from slipstick.rtl_templates.arithmetic import Bounded
 from slipstick.rtl_templates.lanes import LaneInput
 from slipstick.rtl_templates.numbers import shape_for
 from slipstick.rtl_templates.weight_rom import FieldRom
@@ -107,10 +106,16 @@ class ShiftLane:
         lo, hi = self._ends
         return 1 << (shape_for(lo, hi).width - 1) if lo < 0 else 0
 
-    @property
-    def surplus(self) -> int:
-        """What the sum gets on top of the term: `base`, and the one that a difference adds."""
-        return (self.base + 1) << self.scale
+    @cached_property
+    def highest(self) -> np.ndarray:
+        """The largest value of the term plus `base`, step by step."""
+        return self.bounds[1] + self.base
+
+    @cached_property
+    def is_wire(self) -> bool:
+        """Whether the term is the word itself, or its inverse, in every step."""
+        same = bool((self.negative == self.negative[0]).all())
+        return self.ways == (1, 1, 1) and bool(self.nonzero.all()) and same
 
     @property
     def _ends(self) -> tuple[int, int]:
@@ -130,7 +135,7 @@ class ShiftLane:
         amount = rom.field(table, (middle - 1).bit_length(), f"middle_{name}", delay, spare)
         return _shifted(value, middle, fine, amount)
 
-    def late(self, rom: FieldRom, y: Value, name: str, delay: int) -> Bounded:
+    def late(self, rom: FieldRom, y: Value, name: str, delay: int) -> Value:
         """The term plus `base`, never negative, from the early half's registered value."""
         fine, middle, coarse = self.ways
         group = fine * middle
@@ -146,7 +151,7 @@ class ShiftLane:
             choices.append(Const(0))
         lo, hi = self._ends
         term = (_chosen(choices, amount) >> self.cut)[: shape_for(lo, hi).width]
-        return Bounded(term ^ self.base if self.base else term, 0, hi + self.base)
+        return term ^ self.base if self.base else term
 
 
 def _inverted(value: Value, inverts: Value) -> Value:

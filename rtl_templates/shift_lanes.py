@@ -10,6 +10,7 @@ from slipstick.rtl_templates.arithmetic import Bounded, register
 from slipstick.rtl_templates.compressor import compressor_latency, compressor_tree
 from slipstick.rtl_templates.lanes import LaneArray, LaneInput
 from slipstick.rtl_templates.numbers import shape_for
+from slipstick.rtl_templates.shift_chain import ShiftChain, surplus_of
 from slipstick.rtl_templates.shift_lane import ShiftLane
 from slipstick.rtl_templates.weight_rom import FieldRom, RomStyle
 
@@ -74,7 +75,9 @@ class ShiftLanes(LaneArray):
         self._added = np.zeros_like(missing) if bias is None else bias + missing
         self._missing = missing if bias is None else np.zeros_like(missing)
         self.sum_lo, self.sum_hi = int((lo + self._added).min()), int((hi + self._added).max())
-        super().__init__(source, outputs, shape_for(self.sum_lo, self.sum_hi).width, steps, style)
+        width = shape_for(self.sum_lo, self.sum_hi).width
+        super().__init__(source, outputs, width, steps, style)
+        self.chains = [self._chains_of(p) for p in range(outputs)]
 
     def correction(self, starts: np.ndarray) -> np.ndarray:
         """What the summed steps of each output lack, int64 ``(beats, P)``.
@@ -112,60 +115,68 @@ class ShiftLanes(LaneArray):
             if lane.is_late
         )
 
+    def _chains_of(self, p: int) -> list[ShiftChain]:
+        """The chains of output ``p``; the first begins with what corrects them all."""
+        row, count = self._rows[p], self._chains
+        found = [
+            {place // count: row[place] for place in row if place % count == chain}
+            for chain in range(count)
+        ]
+        groups = [lanes for lanes in found if lanes]
+        if not groups:
+            return []
+        start = self._added[:, p] - surplus_of(groups) & (1 << self.sum_width) - 1
+        chains = [ShiftChain(groups[0], start, self.sum_width)]
+        return chains + [ShiftChain(lanes, None, self.sum_width) for lanes in groups[1:]]
+
     def _sum(self, m: Module, rom: FieldRom, words: "_Words", p: int) -> Bounded:
         """Sum of the lanes of output ``p``, modulo its format."""
-        row = self._rows[p]
-        if not row:
-            return self._start(rom, p, 0, self.latency)
-        # The first chain begins with what takes off again what the lanes add too much.
-        surplus = sum(lane.surplus for lane in row.values())
-        sums: list[Bounded] = []
-        for chain in range(self._chains):
-            places = (late * self._chains + chain for late in range(self._length))
-            lanes = {late: row[place] for late, place in enumerate(places) if place in row}
-            if lanes:
-                begin = Bounded(Const(0), 0, 0)
-                if not sums:
-                    begin = self._start(rom, p, surplus, min(lanes) + 1)
-                sums.append(self._chain(m, rom, words, lanes, begin, f"{p}_{chain}"))
+        chains = self.chains[p]
+        if not chains:
+            return self._start(rom, self._added[:, p], str(p), self.latency)
+        sums = [
+            self._chain(m, rom, words, chain, f"{p}_{index}") for index, chain in enumerate(chains)
+        ]
         total = compressor_tree(m, sums, self.sum_width, f"sum_{p}")
         for level in range(compressor_latency(len(sums)), self._levels):
             total = register(m, total, f"sum_{p}_{level}", (0, self.sum_width))
         return total
 
-    def _start(self, rom: FieldRom, p: int, surplus: int, delay: int) -> Bounded:
-        """What output ``p`` adds to its products, less ``surplus``, modulo its format."""
-        most = (1 << self.sum_width) - 1
-        table = self._added[:, p] - surplus & most
-        value = rom.field(table, self.sum_width, f"start_{p}", delay)
+    def _start(self, rom: FieldRom, table: np.ndarray, name: str, delay: int) -> Bounded:
+        """``table``, modulo the sums' format."""
+        table = table & (1 << self.sum_width) - 1
+        value = rom.field(table, self.sum_width, f"start_{name}", delay)
         return Bounded(value, 0, int(table.max()))
 
     def _chain(
-        self,
-        m: Module,
-        rom: FieldRom,
-        words: "_Words",
-        lanes: dict[int, ShiftLane],
-        total: Bounded,
-        name: str,
+        self, m: Module, rom: FieldRom, words: "_Words", chain: ShiftChain, name: str
     ) -> Bounded:
-        """``total`` plus the terms of ``lanes``, each as many cycles late as its key says."""
-        most = (1 << self.sum_width) - 1
-        for late in range(min(lanes), self._length):
+        """The sum of ``chain``, when the last of its lanes could have been added."""
+        total = Bounded(Const(0), 0, 0)
+        if chain.start is not None:
+            total = self._start(rom, chain.start, name, chain.first + 1)
+        for late in range(chain.first, self._length):
             passed = total.hi.bit_length()
-            if late in lanes:
-                term = self._term(m, rom, words, lanes[late], late, f"{name}_{late}")
-                passed = lanes[late].scale
-                total = _plus_one(total, term, passed, most)
+            if late in chain.lanes:
+                lane, highest = chain.lanes[late], chain.highest[late]
+                term = self._term(m, rom, words, lane, late, f"{name}_{late}")
+                if chain.adds(late):
+                    passed = lane.scale
+                    value = _plus_one(total.value, term, passed, highest.bit_length())
+                else:
+                    passed = highest.bit_length() if lane.is_wire else lane.scale
+                    value = Cat(Const(0, lane.scale), term)
+                total = Bounded(value, 0, highest)
             # What the next adder does not take in either may wait in a shift register.
             ends = late == self._length - 1
-            waits = 0 if ends else lanes[late + 1].scale if late + 1 in lanes else passed
+            following = chain.lanes.get(late + 1)
+            waits = 0 if ends else following.scale if following else passed
             total = register(m, total, f"chain_{name}_{late}", (waits, passed))
         return total
 
     def _term(
         self, m: Module, rom: FieldRom, words: "_Words", lane: ShiftLane, late: int, name: str
-    ) -> Bounded:
+    ) -> Value:
         """The lane's term, ``late`` cycles and one after its word."""
         if lane.is_late:
             y = words.late(lane.tap, lane.channel, late + 1)
@@ -177,19 +188,17 @@ class ShiftLanes(LaneArray):
         return lane.late(rom, y, name, late + 1)
 
 
-def _plus_one(total: Bounded, term: Bounded, scale: int, most: int) -> Bounded:
-    """``total + (term + 1 << scale)``, cut to the format of ``[0, most]``.
+def _plus_one(total: Value, term: Value, scale: int, width: int) -> Value:
+    """``total + (term + 1 << scale)`` in ``width`` bits; neither is negative.
 
     Synthesis feeds one operand of an adder to the carries as it is and has LUTs take in the
     other. Of a sum it picks the narrower one for the carries, of a difference always the first:
     so this is a difference, with the term where it belongs.
     """
-    hi = min(most, total.hi + (term.hi + 1 << scale))
-    low, high = total.value[:scale], total.value[scale:]
-    bits = hi.bit_length() - scale
-    above = max(0, bits - len(term.value))
-    inverted = Cat(~term.value, Const((1 << above) - 1, above))
-    return Bounded(Cat(low, Const(0, scale - len(low)), (high - inverted)[:bits]), 0, hi)
+    low, high = total[:scale], total[scale:]
+    above = max(0, width - scale - len(term))
+    inverted = Cat(~term, Const((1 << above) - 1, above))
+    return Cat(low, Const(0, scale - len(low)), (high - inverted)[: width - scale])
 
 
 class _Words:

@@ -11,6 +11,7 @@ from slipstick.estimate.registry import counted
 from slipstick.estimate.trees import compressor, plain_tree
 from slipstick.rtl_templates.l1_lanes import SPARE, L1Lanes
 from slipstick.rtl_templates.pool_lanes import PoolLanes
+from slipstick.rtl_templates.shift_chain import ShiftChain
 from slipstick.rtl_templates.shift_lane import EARLY_INPUTS, LATE_INPUTS, ShiftLane
 from slipstick.rtl_templates.shift_lanes import ShiftLanes
 
@@ -32,7 +33,7 @@ def shift_lanes(part: ShiftLanes, behind: Registers) -> Counted:
     fields: list[ReadField] = []
     total = _words(part, behind)
     for p, row in enumerate(part._rows):
-        total += _sum_of_output(part, p, row, fields)
+        total += _sum_of_output(part, p, fields)
         for place, lane in row.items():
             total += _early(lane)
             fields += _weights(lane, place // part._chains)
@@ -58,68 +59,55 @@ def _delays(part: ShiftLanes) -> dict[tuple[int, int], set[int]]:
     return found
 
 
-def _sum_of_output(
-    part: ShiftLanes, p: int, row: dict[int, ShiftLane], fields: list[ReadField]
-) -> Counted:
+def _sum_of_output(part: ShiftLanes, p: int, fields: list[ReadField]) -> Counted:
     """The chains of output ``p`` and their tree; adds what they start with to ``fields``."""
-    most = (1 << part.sum_width) - 1
-    surplus = sum(lane.surplus for lane in row.values())
-    start = part._added[:, p] - surplus & most
-    if not row:
+    chains = part.chains[p]
+    if not chains:
+        start = part._added[:, p] & (1 << part.sum_width) - 1
         fields.append(ReadField(start, part.sum_width, part.latency))
         return Counted()
     total = Counted()
-    sums: list[int] = []
-    for chain in range(part._chains):
-        lanes = {k // part._chains: row[k] for k in row if k % part._chains == chain}
-        if not lanes:
-            continue
-        begin = np.zeros_like(start)
-        if not sums:
-            begin = start
-            fields.append(ReadField(start, part.sum_width, min(lanes) + 1))
-        found, highest = _chain(part, lanes, begin, most)
-        total += found
-        sums.append(highest)
+    for chain in chains:
+        if chain.start is not None:
+            fields.append(ReadField(chain.start, part.sum_width, chain.first + 1))
+        total += _chain(chain, part._length)
+    sums = [max(chain.highest.values()) for chain in chains]
     return total + compressor(sums, part.sum_width, part._levels)
 
 
-def _chain(
-    part: ShiftLanes, lanes: dict[int, ShiftLane], begin: np.ndarray, most: int
-) -> tuple[Counted, int]:
-    """The adders of ``lanes``, by how late they are, and the largest value of their sum."""
-    highest = int(begin.max())
+def _chain(chain: ShiftChain, length: int) -> Counted:
+    """The adders of ``chain``, and its registers up to ``length``."""
     # Bits of the sum that change: the others take no LUT of a wire, and no register if they are 0.
-    changing = int(np.bitwise_or.reduce(begin ^ begin[0]))
+    changing, highest = 0, chain.highest[-1]
+    if chain.start is not None:
+        changing = int(np.bitwise_or.reduce(chain.start ^ chain.start[0]))
     terms, ff = 0, 0
-    for late in range(min(lanes), part._length):
-        if late in lanes:
-            lane = lanes[late]
-            term = lane._ends[1] + lane.base
-            highest = min(most, highest + (term + 1 << lane.scale))
-            terms += _adder(lane, term, highest, changing)
+    for late in range(chain.first, length):
+        if late in chain.lanes:
+            lane, highest = chain.lanes[late], chain.highest[late]
+            terms += _adder(lane, highest, changing) if chain.adds(late) else _unadded(lane)
             lowest = min(lane.scale, (changing & -changing).bit_length() - 1 if changing else 99)
             changing = ((1 << highest.bit_length()) - 1) & -(1 << lowest)
         ff += changing.bit_count()
-    return Counted(ff=ff) + luts(chain_bits=terms), highest
+    return Counted(ff=ff) + luts(chain_bits=terms)
 
 
-def _adder(lane: ShiftLane, term: int, highest: int, changing: int) -> int:
-    """LUTs that add ``term << scale`` to a sum whose bits ``changing`` change.
+def _unadded(lane: ShiftLane) -> int:
+    """LUTs of a term with which a chain begins."""
+    return 0 if lane.is_wire else int(lane.highest.max()).bit_length()
+
+
+def _adder(lane: ShiftLane, highest: int, changing: int) -> int:
+    """LUTs that add a lane's term to a sum whose bits ``changing`` change.
 
     Below and above the term the carries pass the sum's own bits. The lowest bit of a difference
     has a LUT beside the one at its carry.
     """
-    bits = min(term.bit_length(), highest.bit_length() - lane.scale)
-    if _is_wire(lane):
+    term = int(lane.highest.max()).bit_length()
+    bits = min(term, highest.bit_length() - lane.scale)
+    if lane.is_wire:
         return ((changing >> lane.scale) & ((1 << bits) - 1)).bit_count() + (changing & 1)
     return bits + 1
-
-
-def _is_wire(lane: ShiftLane) -> bool:
-    """Whether the term is the word itself, or its inverse, in every step."""
-    negative = lane.negative
-    return lane.ways == (1, 1, 1) and bool(lane.nonzero.all() and (negative == negative[0]).all())
 
 
 def _early(lane: ShiftLane) -> Counted:

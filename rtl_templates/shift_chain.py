@@ -1,0 +1,62 @@
+"""Chains of adders, each of which takes in the term of one lane."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from slipstick.rtl_templates.shift_lane import ShiftLane
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftChain:
+    """Lanes whose terms are added one after the other, a cycle each.
+
+    Parameters
+    ----------
+    lanes : by how many cycles late they are; at least one.
+    start : int64 ``(steps,)``, what the sum begins with; without one, it begins with the first
+        lane's term, which takes no adder.
+    width : of the sum in bits; it is modulo ``2**width``.
+    """
+
+    lanes: Mapping[int, ShiftLane]
+    start: np.ndarray | None
+    width: int
+
+    @property
+    def first(self) -> int:
+        """How late the first lane is."""
+        return min(self.lanes)
+
+    def adds(self, late: int) -> bool:
+        """Whether the lane that is ``late`` is added to anything."""
+        return self.start is not None or late > self.first
+
+    @cached_property
+    def highest(self) -> Mapping[int, int]:
+        """By how late they are, the largest value of the lanes' sums; with the key -1, of `start`.
+
+        Few steps have large weights in all lanes, so it is found step by step.
+        """
+        most = (1 << self.width) - 1
+        steps = len(self.lanes[self.first].exponent)
+        sums = np.zeros(steps, np.int64) if self.start is None else self.start
+        found = {-1: int(sums.max())}
+        for late in sorted(self.lanes):
+            lane = self.lanes[late]
+            sums = np.minimum(most, sums + (lane.highest + self.adds(late) << lane.scale))
+            found[late] = int(sums.max())
+        return found
+
+
+def surplus_of(chains: list[Mapping[int, ShiftLane]]) -> int:
+    """What the sum of chains is above that of their terms, if only the first has a start.
+
+    A lane's term comes with its `base`, and adding it adds one.
+    """
+    lanes = [lane for chain in chains for lane in chain.values()]
+    unadded = [chain[min(chain)] for chain in chains[1:]]
+    added = sum(lane.base + 1 << lane.scale for lane in lanes)
+    return added - sum(1 << lane.scale for lane in unadded)
