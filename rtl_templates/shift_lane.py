@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Mux, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from slipstick.rtl_templates.lanes import LaneInput
 from slipstick.rtl_templates.numbers import shape_for
@@ -122,7 +122,7 @@ class ShiftLane:
         lo, hi = self.bounds
         return int(lo.min()), int(hi.max())
 
-    def early(self, rom: FieldRom, x: Value, name: str, delay: int) -> Value:
+    def early(self, m: Module, rom: FieldRom, x: Value, name: str, delay: int) -> Value:
         """The fine shift, the sign, the middle shift of ``x``, in the step of ``delay`` ago."""
         fine, middle, _ = self.ways
         spare = EARLY_INPUTS - fine if middle == 1 else 0
@@ -131,9 +131,12 @@ class ShiftLane:
         if self.inverts:
             negative = rom.field(self.negative.astype(int), 1, f"negative_{name}", delay, spare)
             value = _inverted(value, negative)
+        # A name for what the middle shift reads several times, so that it is computed once.
+        fined = Signal(value.shape(), name=f"fined_{name}")
+        m.d.comb += fined.eq(value)
         table = self.shift // fine % middle
         amount = rom.field(table, (middle - 1).bit_length(), f"middle_{name}", delay, spare)
-        return _shifted(value, middle, fine, amount)
+        return _shifted(fined, middle, fine, amount)
 
     def late(self, rom: FieldRom, y: Value, name: str, delay: int) -> Value:
         """The term plus `base`, never negative, from the early half's registered value."""

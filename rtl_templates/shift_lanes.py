@@ -182,7 +182,7 @@ class ShiftLanes(LaneArray):
             y = words.late(lane.tap, lane.channel, late + 1)
         else:
             x = words.late(lane.tap, lane.channel, late)
-            early = lane.early(rom, x, name, late)
+            early = lane.early(m, rom, x, name, late)
             y = Signal(early.shape(), name=f"early_{name}", reset_less=True)
             m.d.sync += y.eq(early)
         return lane.late(rom, y, name, late + 1)

@@ -1,7 +1,7 @@
 """The table of the steps that a walk does, where it leaves others out."""
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -61,12 +61,26 @@ class StepProgram(wiring.Component):
             for step in range(steps):
                 words[step] |= self.model(step)[name] << position
             position += width
-        style = "lut" if steps <= LUT_DEPTH else "block"
-        m.submodules.table = rom = Rom(words, position, style, latency=1)
-        following = Signal(range(steps))
-        m.d.comb += [
-            following.eq(Mux(self.i_step == steps - 1, 0, self.i_step + 1)),
-            rom.addr.eq(Mux(self.i_go, following, self.i_step)),
-        ]
-        m.d.comb += [getattr(self, f"o_{name}").eq(rom.data[at]) for name, at in places.items()]
+        fields = self._words(m, words, position)
+        m.d.comb += [getattr(self, f"o_{name}").eq(fields[at]) for name, at in places.items()]
         return m
+
+    def _words(self, m: Module, words: list[int], width: int) -> Value:
+        """The word of the step at the head."""
+        style = "lut" if len(words) <= LUT_DEPTH else "block"
+        m.submodules.table = rom = Rom(words, width, style, latency=1)
+        if style == "lut":
+            m.d.comb += rom.addr.eq(Mux(self.i_go, self._behind(1), self.i_step))
+            return rom.data
+        # What comes from a block RAM comes late: so it is read another step ahead.
+        m.d.comb += rom.addr.eq(Mux(self.i_go, self._behind(2), self._behind(1)))
+        head = Signal(width, name="head", init=words[0])
+        with m.If(self.i_go):
+            m.d.sync += head.eq(rom.data)
+        return head
+
+    def _behind(self, distance: int) -> Value:
+        """The step ``distance`` behind the one at the head."""
+        steps = len(self._tables["first"])
+        wraps = self.i_step >= steps - distance
+        return (self.i_step + Mux(wraps, distance - steps, distance))[: len(self.i_step)]

@@ -15,6 +15,8 @@ _MODULE = re.compile(r"^module \\(\S+)$", re.MULTILINE)
 _KEPT_ATTRIBUTE = re.compile(
     r"^ *\(\* (?!ram_style|rom_style|keep|full_case).*\*\)\n", re.MULTILINE
 )
+# In a concatenation, the same name or bit of one several times in a row.
+_REPEATED = re.compile(r"(?<=\{ |, )((?:\\\S+ |[A-Za-z_]\w*)(?:\[\d+\])?)((?:, \1)+)(?=, | \})")
 _YOSYS = """
 import sys
 from pyosys import libyosys
@@ -74,8 +76,14 @@ def to_verilog(rtlil_text: str, folder: Path) -> list[Path]:
 
 
 def _modules(text: str) -> list[str]:
-    plain = _KEPT_ATTRIBUTE.sub("", text)
+    plain = _REPEATED.sub(_replicated, _KEPT_ATTRIBUTE.sub("", text))
     return re.findall(r"^module .*?^endmodule\n", plain, re.MULTILINE | re.DOTALL)
+
+
+def _replicated(match: re.Match[str]) -> str:
+    """Sign extension as simulators like it: Verilator makes many operations of the long form."""
+    element, more = match.groups()
+    return f"{{{1 + len(more) // (len(element) + 2)}{{{element}}}}}"
 
 
 def _write(folder: Path, module: str) -> Path:

@@ -194,14 +194,14 @@ def _(part: StepProgram) -> Counted:
     steps = len(part._tables["first"])
     index = bits_of(steps)
     follows = luts(program_bits=index, program=1)
-    if steps > LUT_DEPTH:
-        return follows + rom_blocks(sum(part._widths.values()), steps)
     columns = [
         ((np.asarray(table, np.int64) >> bit) & 1).astype(bool)
         for name, table in part._tables.items()
         for bit in range(part._widths[name])
     ]
     varying = np.array([column for column in columns if column.any() and not column.all()])
+    if steps > LUT_DEPTH:
+        return follows + rom_blocks(sum(part._widths.values()), steps) + Counted(ff=len(varying))
     if steps == 1 or not len(varying):
         return Counted()
     return follows + lut_table(varying)
