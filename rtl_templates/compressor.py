@@ -39,16 +39,19 @@ def compressor_tree(m: Module, rows: Sequence[Bounded], bits: int, name: str) ->
     while len(level) > 1:
         # The wide ones are counted: see `_add`.
         fewer = _fewer(sorted(level, key=lambda row: -row.hi))
+        # Columns in which digits are constant pass adders by: no register may be without reset.
         level = [
-            register(m, Bounded(row.value, 0, min(row.hi, most)), f"{name}_{depth}_{index}", passed)
-            for index, (row, passed) in enumerate(fewer)
+            register(
+                m, Bounded(row.value, 0, min(row.hi, most)), f"{name}_{depth}_{index}", (0, bits)
+            )
+            for index, row in enumerate(fewer)
         ]
         depth += 1
     return level[0]
 
 
-def _fewer(rows: list[Bounded]) -> list[tuple[Bounded, tuple[int, int]]]:
-    """Rows of the same sum, each behind at most one adder, and the columns that pass it by."""
+def _fewer(rows: list[Bounded]) -> list[Bounded]:
+    """Rows of the same sum, each behind at most one adder."""
     sums = []
     for counted, digits in COUNTERS.items():
         while len(rows) >= counted + digits:
@@ -56,9 +59,8 @@ def _fewer(rows: list[Bounded]) -> list[tuple[Bounded, tuple[int, int]]]:
             rows = rows[counted:]
             # What is left over is a narrow row that waits, and the next level's first choice.
             others = [rows.pop() if counted == 1 else rows.pop(0) for _ in range(digits)]
-            pairs = enumerate(zip(others, count, strict=True))
-            sums += [(_add(*pair), (0, weight)) for weight, pair in pairs]
-    return sums + [(row, (0, row.hi.bit_length())) for row in rows]
+            sums += [_add(*pair) for pair in zip(others, count, strict=True)]
+    return sums + rows
 
 
 def _add(row: Bounded, digit: Bounded) -> Bounded:

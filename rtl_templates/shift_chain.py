@@ -46,17 +46,6 @@ class ShiftChain:
         found = {-1: int(sums.max())}
         for late in sorted(self.lanes):
             lane = self.lanes[late]
-            sums = np.minimum(most, sums + (lane.highest + self.adds(late) << lane.scale))
+            sums = np.minimum(most, sums + (lane.highest << lane.scale))
             found[late] = int(sums.max())
         return found
-
-
-def surplus_of(chains: list[Mapping[int, ShiftLane]]) -> int:
-    """What the sum of chains is above that of their terms, if only the first has a start.
-
-    A lane's term comes with its `base`, and adding it adds one.
-    """
-    lanes = [lane for chain in chains for lane in chain.values()]
-    unadded = [chain[min(chain)] for chain in chains[1:]]
-    added = sum(lane.base + 1 << lane.scale for lane in lanes)
-    return added - sum(1 << lane.scale for lane in unadded)

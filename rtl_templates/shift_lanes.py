@@ -10,7 +10,7 @@ from slipstick.rtl_templates.arithmetic import Bounded, register
 from slipstick.rtl_templates.compressor import compressor_latency, compressor_tree
 from slipstick.rtl_templates.lanes import LaneArray, LaneInput
 from slipstick.rtl_templates.numbers import shape_for
-from slipstick.rtl_templates.shift_chain import ShiftChain, surplus_of
+from slipstick.rtl_templates.shift_chain import ShiftChain
 from slipstick.rtl_templates.shift_lane import ShiftLane
 from slipstick.rtl_templates.weight_rom import FieldRom, RomStyle
 
@@ -116,7 +116,7 @@ class ShiftLanes(LaneArray):
         )
 
     def _chains_of(self, p: int) -> list[ShiftChain]:
-        """The chains of output ``p``; the first begins with what corrects them all."""
+        """The chains of output ``p``; the first begins with what the lanes' bases are too much."""
         row, count = self._rows[p], self._chains
         found = [
             {place // count: row[place] for place in row if place % count == chain}
@@ -125,7 +125,8 @@ class ShiftLanes(LaneArray):
         groups = [lanes for lanes in found if lanes]
         if not groups:
             return []
-        start = self._added[:, p] - surplus_of(groups) & (1 << self.sum_width) - 1
+        surplus = sum(lane.base << lane.scale for lane in row.values())
+        start = self._added[:, p] - surplus & (1 << self.sum_width) - 1
         chains = [ShiftChain(groups[0], start, self.sum_width)]
         return chains + [ShiftChain(lanes, None, self.sum_width) for lanes in groups[1:]]
 
@@ -162,7 +163,7 @@ class ShiftLanes(LaneArray):
                 term = self._term(m, rom, words, lane, late, f"{name}_{late}")
                 if chain.adds(late):
                     passed = lane.scale
-                    value = _plus_one(total.value, term, passed, highest.bit_length())
+                    value = _plus(total.value, term, passed, highest.bit_length())
                 else:
                     passed = highest.bit_length() if lane.is_wire else lane.scale
                     value = Cat(Const(0, lane.scale), term)
@@ -188,17 +189,19 @@ class ShiftLanes(LaneArray):
         return lane.late(rom, y, name, late + 1)
 
 
-def _plus_one(total: Value, term: Value, scale: int, width: int) -> Value:
-    """``total + (term + 1 << scale)`` in ``width`` bits; neither is negative.
+def _plus(total: Value, term: Value, scale: int, width: int) -> Value:
+    """``total + (term << scale)`` in ``width`` bits; neither is negative.
 
     Synthesis feeds one operand of an adder to the carries as it is and has LUTs take in the
     other. Of a sum it picks the narrower one for the carries, of a difference always the first:
-    so this is a difference, with the term where it belongs.
+    so this is a difference, with the term where it belongs. A difference's first carry is 1,
+    and then the lowest bit takes a LUT beside the one at its carry; the bit in front makes it 0.
     """
     low, high = total[:scale], total[scale:]
     above = max(0, width - scale - len(term))
-    inverted = Cat(~term, Const((1 << above) - 1, above))
-    return Cat(low, Const(0, scale - len(low)), (high - inverted)[: width - scale])
+    inverted = Cat(Const(1, 1), ~term, Const((1 << above) - 1, above))
+    difference = Cat(Const(0, 1), high) - inverted
+    return Cat(low, Const(0, scale - len(low)), difference[1 : 1 + width - scale])
 
 
 class _Words:

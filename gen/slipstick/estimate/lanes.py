@@ -100,14 +100,13 @@ def _unadded(lane: ShiftLane) -> int:
 def _adder(lane: ShiftLane, highest: int, changing: int) -> int:
     """LUTs that add a lane's term to a sum whose bits ``changing`` change.
 
-    Below and above the term the carries pass the sum's own bits. The lowest bit of a difference
-    has a LUT beside the one at its carry.
+    Below and above the term the carries pass the sum's own bits.
     """
     term = int(lane.highest.max()).bit_length()
     bits = min(term, highest.bit_length() - lane.scale)
     if lane.is_wire:
-        return ((changing >> lane.scale) & ((1 << bits) - 1)).bit_count() + (changing & 1)
-    return bits + 1
+        return ((changing >> lane.scale) & ((1 << bits) - 1)).bit_count()
+    return bits
 
 
 def _early(lane: ShiftLane) -> Counted:
