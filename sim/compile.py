@@ -29,9 +29,17 @@ from slipstick.sim.wrapper import MODULE, bench_verilog, harness_source, probes_
 # hardware promises no more. Warnings are about style in generated code; errors still stop.
 VERILATOR = ["--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "unique", "-Wno-fatal"]
 # Measured on a LeNet: -O1 compiles in 16 s instead of 24 s CPU and runs 20 % slower; -O3 and
-# -march=native gain 3 %, and the latter would tie the build folder to this machine. Under cocotb
-# Python takes most of the time anyway.
-FAST_CODE, COCOTB_CODE = "-O2", "-O1"
+# -march=native gain 3 %, and the latter would tie the build folder to this machine. What a
+# multiplexer of weights chooses next no processor guesses: that no branch is too dear to be
+# replaced makes it a third faster. Under cocotb Python takes most of the time anyway.
+FAST_CODE = " ".join(
+    [
+        "-O2",
+        "--param=max-rtl-if-conversion-unpredictable-cost=200",
+        "--param=max-rtl-if-conversion-predictable-cost=200",
+    ]
+)
+COCOTB_CODE = "-O1"
 
 # Traps of the pip package: it was configured without a compiler, so its makefile does not know
 # how precompiled headers are included, and it looks for its Python as `python`.

@@ -83,6 +83,8 @@ def test_a_run_whose_worker_was_killed_gives_the_same_bytes(command, undisturbed
     assert not job.is_running()
     assert program.wait() == 0
     assert results(folder) == results(undisturbed)
+    # Not even the folder that the killed compilation was filling.
+    assert sorted(os.listdir(folder / "builds")) == sorted(os.listdir(undisturbed / "builds"))
 
 
 def test_an_interrupted_run_leaves_no_process_and_goes_on(command, undisturbed, tmp_path):

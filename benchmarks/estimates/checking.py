@@ -1,10 +1,12 @@
 """Estimate beside synthesis, for build folders: networks that no sweep has seen."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from table import table
 
 from slipstick.estimate import Resources, estimate, total
 from slipstick.fold import Fold, plan_with
@@ -15,25 +17,71 @@ FEWEST = 50
 """LUTs of an instance from which its error is that of a layer and not of a few gates."""
 
 
+PAGE = Path(__file__).parents[2] / "build" / "estimates.md"
+"""Where `check` leaves its table for the manual."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Estimate and synthesis of a network.
+
+    Attributes
+    ----------
+    mine, real : of the whole circuit, by kind.
+    errors : of the LUTs of each instance of `FEWEST` LUTs and more, with these LUTs.
+    """
+
+    name: str
+    mine: Mapping[str, float]
+    real: Mapping[str, float]
+    errors: Sequence[tuple[float, int]]
+
+    def error(self, kind: str) -> float:
+        """By what part of the truth the estimate is off, with its sign."""
+        return self.mine[kind] / self.real[kind] - 1 if self.real[kind] else 0.0
+
+    def worst(self, fewest: int = FEWEST) -> float:
+        """The largest error of an instance of at least ``fewest`` LUTs."""
+        return max((error for error, luts in self.errors if luts >= fewest), key=abs, default=0.0)
+
+
 def check(folders: Iterable[Path]) -> dict[str, tuple[float, float]]:
     """Prints what today's estimate says of each instance and what Yosys found.
 
-    Returns by folder's name the error of all LUTs, and the largest of an instance.
+    Returns by folder's name the error of all LUTs, and the largest of an instance; writes `PAGE`.
     """
-    return {folder.name: _check(folder) for folder in folders}
+    found = [_checked(folder) for folder in folders]
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(_markdown(found), encoding="utf-8")
+    return {each.name: (each.error("lut"), each.worst()) for each in found}
 
 
-def _check(folder: Path) -> tuple[float, float]:
+def _checked(folder: Path) -> Checked:
     print(folder.name)
-    errors: list[float] = []
-    for name, mine, real in compared(folder):
+    errors: list[tuple[float, int]] = []
+    *layers, (_, whole, counted) = compared(folder)
+    for name, mine, real in layers:
         error = mine["lut"] / real["lut"] - 1 if real["lut"] else 0.0
         pairs = " ".join(f"{mine[kind]:8g}/{real[kind]:<8g}" for kind in KINDS)
         print(f"  {name:32} {pairs} {100 * error:+6.1f} %")
         if real["lut"] >= FEWEST:
-            errors.append(error)
-    *layers, whole = errors
-    return whole, max(layers, key=abs)
+            errors.append((error, real["lut"]))
+    return Checked(folder.name, whole, counted, errors)
+
+
+def _markdown(rows: Iterable[Checked]) -> str:
+    headings = ("network", "LUT estimated", "Yosys", "error", "worst instance", "worst of 100 LUTs")
+    others = ("FF", "LUT as RAM", "BRAM36")
+    lines = [
+        (
+            f"`{row.name}`",
+            *(f"{side['lut']:,.0f}" for side in (row.mine, row.real)),
+            *(f"{error:+.1%}" for error in (row.error("lut"), row.worst(), row.worst(100))),
+            *(f"{row.error(kind):+.1%}" for kind in KINDS[1:]),
+        )
+        for row in rows
+    ]
+    return table((*headings, *others), lines) + "\n"
 
 
 def compared(folder: Path) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:

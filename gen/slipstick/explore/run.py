@@ -1,6 +1,7 @@
 """Runs all steps of a sweep and writes what came of them."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,7 @@ def explore(
     folder = _folder(output)
     steps = [_steps(circuit, inputs, board, folder, frames) for circuit in found]
     errors = _perform_all(steps, start or Start(), progress or (lambda *_: None))
+    _remove_partial(folder / BUILDS)
     if all(errors):
         raise SlipstickError(**errors[0])
     document = _document(found, errors, folder, sweep.clocks_mhz or (target.clock_mhz,), target)
@@ -91,6 +93,12 @@ def explore(
 def _folder(output: Path) -> Path:
     """``output``, absent, empty, or of an earlier run."""
     return output.resolve() if (output / BUILDS).is_dir() else fresh_folder(output)
+
+
+def _remove_partial(builds: Path) -> None:
+    """Removes what steps left half-made whose process was killed; now none is under way."""
+    for partial in builds.glob(".*"):
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _steps(
