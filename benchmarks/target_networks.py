@@ -50,7 +50,6 @@ class Target:
     phase : how it is trained.
     frames_per_second : to reach.
     bn_terms : signed powers of two of a folded BatchNorm's scale.
-    lut_budget : for the folds.
     """
 
     name: str
@@ -61,7 +60,6 @@ class Target:
     phase: Phase
     frames_per_second: int
     bn_terms: int = 3
-    lut_budget: str = "80%"
 
 
 def _shift_resnet() -> nn.Module:
@@ -106,8 +104,6 @@ TARGETS = (
         Phase("sgd", 0.1, 2),
         15_000,
         bn_terms=2,
-        # What is estimated for L1 layers is a few per cent too much.
-        lut_budget="82%",
     ),
     Target(
         "shiftresnet20",

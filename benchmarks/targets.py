@@ -32,7 +32,7 @@ from slipstick.graph import L1Matmul, ShiftMatmul
 from slipstick.inspect import summarise_results
 
 BOARD = "zc706"
-BRAM_BUDGET = "80%"
+BUDGET = "80%"
 SIMULATED, SYNTHESISED = "simulation.json", "synthesis.json"
 
 
@@ -156,8 +156,8 @@ def compiled(target: Target, folder: Path) -> Build:
         "output": folder / target.name,
         "board": BOARD,
         "config": Config(quantise=QuantiseOptions(bn_terms=target.bn_terms)),
-        "lut_budget": target.lut_budget,
-        "bram_budget": BRAM_BUDGET,
+        "lut_budget": BUDGET,
+        "bram_budget": BUDGET,
         "calibrate": folder / f"{target.name}_calibration.npz",
         "evaluate": folder / f"{target.name}_test.npz",
     }
