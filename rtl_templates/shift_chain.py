@@ -34,16 +34,21 @@ class ShiftChain:
         """Whether the lane that is ``late`` is added to anything."""
         return self.start is not None or late > self.first
 
+    @property
+    def last(self) -> int:
+        """How late the last lane is."""
+        return max(self.lanes)
+
     @cached_property
     def highest(self) -> Mapping[int, int]:
-        """By how late they are, the largest value of the lanes' sums; with the key -1, of `start`.
+        """By how late they are, the largest value of the lanes' sums.
 
         Few steps have large weights in all lanes, so it is found step by step.
         """
         most = (1 << self.width) - 1
         steps = len(self.lanes[self.first].exponent)
         sums = np.zeros(steps, np.int64) if self.start is None else self.start
-        found = {-1: int(sums.max())}
+        found = {}
         for late in sorted(self.lanes):
             lane = self.lanes[late]
             sums = np.minimum(most, sums + (lane.highest << lane.scale))

@@ -25,7 +25,8 @@ class StepProgram(wiring.Component):
     o_travel : the pointer's way to the next step of the pixel, modulo the ring's depth.
     o_block, o_beat, o_ky, o_kx, o_word : what the loops count, of those that count at all.
 
-    Latency: none, from the second cycle after reset on: the table is read a step ahead.
+    Latency: none, if no step starts in the first cycle after reset: the table is read a step
+    ahead, from a block RAM two.
     """
 
     def __init__(self, walk: WindowWalk) -> None:

@@ -16,7 +16,6 @@ KINDS = ("lut", "ff", "lutram", "bram36")
 FEWEST = 50
 """LUTs of an instance from which its error is that of a layer and not of a few gates."""
 
-
 PAGE = Path(__file__).parents[2] / "build" / "estimates.md"
 """Where `check` leaves its table for the manual."""
 
@@ -28,7 +27,7 @@ class Checked:
     Attributes
     ----------
     mine, real : of the whole circuit, by kind.
-    errors : of the LUTs of each instance of `FEWEST` LUTs and more, with these LUTs.
+    errors : of the LUTs of each instance, with these LUTs.
     """
 
     name: str
@@ -38,7 +37,7 @@ class Checked:
 
     def error(self, kind: str) -> float:
         """By what part of the truth the estimate is off, with its sign."""
-        return self.mine[kind] / self.real[kind] - 1 if self.real[kind] else 0.0
+        return _error(self.mine, self.real, kind)
 
     def worst(self, fewest: int = FEWEST) -> float:
         """The largest error of an instance of at least ``fewest`` LUTs."""
@@ -58,15 +57,18 @@ def check(folders: Iterable[Path]) -> dict[str, tuple[float, float]]:
 
 def _checked(folder: Path) -> Checked:
     print(folder.name)
-    errors: list[tuple[float, int]] = []
-    *layers, (_, whole, counted) = compared(folder)
-    for name, mine, real in layers:
-        error = mine["lut"] / real["lut"] - 1 if real["lut"] else 0.0
+    rows = compared(folder)
+    for name, mine, real in rows:
         pairs = " ".join(f"{mine[kind]:8g}/{real[kind]:<8g}" for kind in KINDS)
-        print(f"  {name:32} {pairs} {100 * error:+6.1f} %")
-        if real["lut"] >= FEWEST:
-            errors.append((error, real["lut"]))
-    return Checked(folder.name, whole, counted, errors)
+        print(f"  {name:32} {pairs} {100 * _error(mine, real):+6.1f} %")
+    *layers, (_, mine, real) = rows
+    errors = [(_error(*sides), sides[1]["lut"]) for _, *sides in layers]
+    return Checked(folder.name, mine, real, errors)
+
+
+def _error(mine: Mapping[str, float], real: Mapping[str, float], kind: str = "lut") -> float:
+    """By what part of the truth the estimate is off, with its sign."""
+    return mine[kind] / real[kind] - 1 if real[kind] else 0.0
 
 
 def _markdown(rows: Iterable[Checked]) -> str:

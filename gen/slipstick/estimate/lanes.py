@@ -71,14 +71,14 @@ def _sum_of_output(part: ShiftLanes, p: int, fields: list[ReadField]) -> Counted
         if chain.start is not None:
             fields.append(ReadField(chain.start, part.sum_width, chain.first + 1))
         total += _chain(chain, part._length)
-    sums = [max(chain.highest.values()) for chain in chains]
+    sums = [chain.highest[chain.last] for chain in chains]
     return total + compressor(sums, part.sum_width, part._levels)
 
 
 def _chain(chain: ShiftChain, length: int) -> Counted:
     """The adders of ``chain``, and its registers up to ``length``."""
     # Bits of the sum that change: the others take no LUT of a wire, and no register if they are 0.
-    changing, highest = 0, chain.highest[-1]
+    changing = 0
     if chain.start is not None:
         changing = int(np.bitwise_or.reduce(chain.start ^ chain.start[0]))
     terms, ff = 0, 0
