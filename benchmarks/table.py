@@ -50,6 +50,8 @@ def main() -> None:
         "routed": [attempt(name, clocks.measured, name, seconds) for name in clocks.DESIGNS],
         "published": [asdict(row) for row in (*peers.networks(), *peers.PUBLISHED)],
     }
+    if not seconds:
+        leave_out_missing(document)
     (ROOT / "build" / "bench.json").write_text(json.dumps(document, indent=1) + "\n")
     (ROOT / "build" / "bench.md").write_text(markdown(document))
     print("build/bench.md")
@@ -61,6 +63,19 @@ def section(title: str, seconds: float) -> dict[str, Any]:
     print(title, flush=True)
     found = [attempt(row.name, lambda *how: asdict(measure(*how)), row, seconds) for row in rows]
     return {"title": title, "part": part, "rows": found}
+
+
+def leave_out_missing(document: dict[str, Any]) -> None:
+    """Removes from ``document`` what is not measured, and sections of nothing else."""
+    for found in document["sections"]:
+        found["rows"] = measured(found["rows"])
+    document["sections"] = [found for found in document["sections"] if found["rows"]]
+    document["routed"] = measured(document["routed"])
+
+
+def measured(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of ``rows`` that say more than why they say nothing."""
+    return [row for row in rows if "missing" not in row]
 
 
 def attempt(name: str, find: Callable[..., dict[str, Any]], *how: Any) -> dict[str, Any]:
@@ -81,9 +96,7 @@ def markdown(document: Mapping[str, Any]) -> str:
         "with route-throughs and RAM; ps: longest path between registers, cells alone, without "
         "wires.",
         measured_table(document["sections"]),
-        "Routed by nextpnr on an ECP5 of speed grade 6; the chains of registers that feed and "
-        "read a design are counted:",
-        routed_table(document["routed"]),
+        *routed_parts(document["routed"]),
         "Networks of `benchmarks/targets.py`, and figures that others published, which were not "
         "measured here; ours are for 200 MHz in an XC7Z045 of 28 nm:",
         published_table(document["published"]),
@@ -140,6 +153,17 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
 def figure(value: float) -> str:
     """Three places are more than such counts mean."""
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
+
+
+def routed_parts(rows: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The clocks and what they are, if there are any."""
+    if not rows:
+        return ()
+    words = (
+        "Routed by nextpnr on an ECP5 of speed grade 6; the chains of registers that feed and "
+        "read a design are counted:"
+    )
+    return words, routed_table(rows)
 
 
 def routed_table(rows: list[dict[str, Any]]) -> str:
