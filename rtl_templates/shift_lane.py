@@ -1,5 +1,6 @@
 """A lane that multiplies by signed powers of two, in two halves with a register between."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -7,8 +8,10 @@ import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from slipstick.rtl_templates.lanes import LaneInput
-from slipstick.rtl_templates.numbers import shape_for
 from slipstick.rtl_templates.weight_rom import FieldRom
+
+Either = Callable[[Value, Value, Value], Value]
+"""The first of two values where a bit is set, else the second."""
 
 EARLY_INPUTS = 6
 """Inputs of a LUT."""
@@ -27,6 +30,9 @@ class ShiftLane:
     A shift is ``fine + FINE * middle + FINE * MIDDLE * coarse``. The first two and the sign make
     the early half, the last one is done by the adder that takes in the term. Where the adder's
     LUTs have room for everything, the early half is nothing but the register.
+
+    Nothing has a sign: a signed word is `lifted` first, and inverting a word of ``n`` bits takes it
+    from ``2**n - 1``. What this adds is a constant of each weight, the opposite of `missing`.
 
     Parameters
     ----------
@@ -82,17 +88,44 @@ class ShiftLane:
         middle = -(-shifts // (COARSE * fine))
         return fine, middle, -(-shifts // (fine * middle))
 
+    @property
+    def lifted(self) -> int:
+        """What is added to a signed word: a power of two of which no shift cuts anything off."""
+        return 1 << max(self.source.width - 1, self.cut) if self.source.signed else 0
+
+    @property
+    def word_bits(self) -> int:
+        """Bits of a word that is lifted."""
+        return self.lifted.bit_length() or self.source.width
+
+    @cached_property
+    def bits(self) -> int:
+        """Bits of the term; above them an inverted word has nothing but ones."""
+        shifted = self._cut_shifted(max(1, self.source.hi))
+        return max(1, int(shifted[self.nonzero].max()).bit_length())
+
     @cached_property
     def missing(self) -> np.ndarray:
-        """What the term lacks, step by step: inverting is negating, less one."""
-        fine = self.ways[0]
-        behind = 0 if self.is_late else self.shift // fine * fine
-        return self.negative * (1 << np.maximum(0, behind - self.cut))
+        """Product less term, step by step."""
+        lifted = self._cut_shifted(0)
+        return self.nonzero * np.where(self.negative, lifted - self._ones, -lifted)
 
     def term(self, x: np.ndarray) -> np.ndarray:
         """The term for ``x`` in each step, in units of its least significant bit."""
-        shifted = x << self.shift >> self.cut
-        return self.nonzero * np.where(self.negative, -shifted - self.missing, shifted)
+        shifted = self._cut_shifted(x)
+        return self.nonzero * np.where(self.negative, self._ones - shifted, shifted)
+
+    def _cut_shifted(self, x: np.ndarray | int) -> np.ndarray:
+        return np.asarray(x + self.lifted << self.shift >> self.cut)
+
+    @cached_property
+    def _ones(self) -> np.ndarray:
+        """The term of an inverted 0, step by step."""
+        fine = self.ways[0]
+        behind = 0 if self.is_late else self.shift // fine * fine
+        inverted = self.word_bits + (self.shift if self.is_late else fine - 1)
+        highest = np.minimum(self.bits, np.maximum(0, inverted + behind - self.cut))
+        return (1 << highest) - (1 << np.maximum(0, behind - self.cut))
 
     @cached_property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
@@ -100,34 +133,23 @@ class ShiftLane:
         ends = [self.term(np.asarray(end)) for end in (self.source.lo, self.source.hi)]
         return np.minimum(*ends), np.maximum(*ends)
 
-    @cached_property
-    def base(self) -> int:
-        """What `late` adds to the term, so that nothing is negative."""
-        lo, hi = self._ends
-        return 1 << (shape_for(lo, hi).width - 1) if lo < 0 else 0
-
-    @cached_property
+    @property
     def highest(self) -> np.ndarray:
-        """The largest value of the term plus `base`, step by step."""
-        return self.bounds[1] + self.base
+        """The largest value of the term, step by step."""
+        return self.bounds[1]
 
     @cached_property
     def is_wire(self) -> bool:
-        """Whether the term is the word itself, or its inverse, in every step."""
+        """Whether the term is the lifted word itself, or its inverse, in every step."""
         same = bool((self.negative == self.negative[0]).all())
         return self.ways == (1, 1, 1) and bool(self.nonzero.all()) and same
-
-    @property
-    def _ends(self) -> tuple[int, int]:
-        lo, hi = self.bounds
-        return int(lo.min()), int(hi.max())
 
     def early(self, m: Module, rom: FieldRom, x: Value, name: str, delay: int) -> Value:
         """The fine shift, the sign, the middle shift of ``x``, in the step of ``delay`` ago."""
         fine, middle, _ = self.ways
         spare = EARLY_INPUTS - fine if middle == 1 else 0
         amount = rom.field(self.shift % fine, (fine - 1).bit_length(), f"fine_{name}", delay, spare)
-        value = _shifted(x, fine, 1, amount)
+        value = _shifted(self._lift(x), fine, 1, amount, _masked)
         if self.inverts:
             negative = rom.field(self.negative.astype(int), 1, f"negative_{name}", delay, spare)
             value = _inverted(value, negative)
@@ -136,47 +158,65 @@ class ShiftLane:
         m.d.comb += fined.eq(value)
         table = self.shift // fine % middle
         amount = rom.field(table, (middle - 1).bit_length(), f"middle_{name}", delay, spare)
-        return _shifted(fined, middle, fine, amount)
+        # Of a multiplexer, synthesis makes the reset of bits that nothing is moved to.
+        return _shifted(fined, middle, fine, amount, Mux)
 
-    def late(self, rom: FieldRom, y: Value, name: str, delay: int) -> Value:
-        """The term plus `base`, never negative, from the early half's registered value."""
+    def late(self, rom: FieldRom, y: Value, name: str, delay: int, added: bool) -> Value:
+        """The term from the early half's registered value, or from the word itself.
+
+        It is ``added`` to something, or else a register follows that may have a reset.
+        """
         fine, middle, coarse = self.ways
         group = fine * middle
         spare = LATE_INPUTS - coarse
         # Code 0 to `coarse - 1` shifts, one more stands for a zero weight.
         code = np.where(self.nonzero, self.shift // group, coarse)
         amount = rom.field(code, int(code.max()).bit_length(), f"coarse_{name}", delay, spare)
-        choices = [y << step * group if step else y for step in range(coarse)]
+        y = self._lift(y) if self.is_late else y
+        choices = [y.shift_left(step * group) for step in range(coarse)]
         if self.inverts and self.is_late:
             negative = rom.field(self.negative.astype(int), 1, f"negative_{name}", delay, spare)
             choices = [_inverted(choice, negative) for choice in choices]
         if not self.nonzero.all():
             choices.append(Const(0))
-        lo, hi = self._ends
-        term = (_chosen(choices, amount) >> self.cut)[: shape_for(lo, hi).width]
-        return term ^ self.base if self.base else term
+        term = _chosen(choices, amount, _masked if added else Mux)
+        return (term >> self.cut)[: self.bits]
+
+    def _lift(self, x: Value) -> Value:
+        """``x + lifted``: its sign as often as there is room, and then inverted."""
+        if not self.source.signed:
+            return x
+        sign = x[-1]
+        return Cat(x[:-1], sign.replicate(self.word_bits - len(x)), ~sign)
 
 
 def _inverted(value: Value, inverts: Value) -> Value:
-    """``value``, or ``-1 - value`` where ``inverts``."""
-    bits = value.as_unsigned() if value.shape().signed else value
-    inverted = bits ^ inverts.replicate(len(value))
-    return inverted.as_signed() if value.shape().signed else Cat(inverted, inverts).as_signed()
+    """``value``, or all its bits inverted where ``inverts``."""
+    return value ^ inverts.replicate(len(value))
 
 
-def _shifted(value: Value, ways: int, unit: int, amount: Value) -> Value:
+def _shifted(value: Value, ways: int, unit: int, amount: Value, either: Either) -> Value:
     """``value << amount * unit`` for an amount below ``ways``."""
-    return _chosen([value << way * unit if way else value for way in range(ways)], amount)
+    return _chosen([value.shift_left(way * unit) for way in range(ways)], amount, either)
 
 
-def _chosen(choices: list[Value], index: Value) -> Value:
-    """``choices[index]``, as a tree of multiplexers."""
+def _chosen(choices: list[Value], index: Value, either: Either) -> Value:
+    """``choices[index]``, as a tree of choices between two."""
     bit = 0
     while len(choices) > 1:
         pairs = [
-            Mux(index[bit], odd, even)
+            either(index[bit], odd, even)
             for even, odd in zip(choices[::2], choices[1::2], strict=False)
         ]
         choices = pairs + choices[len(pairs) * 2 :]
         bit += 1
     return choices[0]
+
+
+def _masked(select: Value, one: Value, other: Value) -> Value:
+    """``one`` if ``select``, else ``other``.
+
+    Simulators make a branch of a multiplexer, and no processor guesses what weights select.
+    """
+    mask = select.replicate(max(len(one), len(other)))
+    return other & ~mask | one & mask

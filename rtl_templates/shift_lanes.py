@@ -24,10 +24,11 @@ UNSHARED_CHAIN = 3
 class ShiftLanes(LaneArray):
     """``sum[p] = sum over taps, channels, terms of u``, with ``u`` almost the product.
 
-    ``u = floor(x * 2**exponent)``, inverted bit by bit where the weight is negative. The sum of
-    the products is what the steps add up to plus `correction`: what inversion misses is a
-    constant of the weights, and it is added where a bias is added anyway. With a ``bias``, that is
-    here: then the sums are the products' and the bias, and nothing is missing.
+    ``u = floor(x * 2**exponent)``, inverted bit by bit where the weight is negative; ``x`` counts
+    from the lowest number of its format. The sum of the products is what the steps add up to plus
+    `correction`: what this misses is a constant of the weights, and it is added where a bias is
+    added anyway. With a ``bias``, that is here: then the sums are the products' and the bias, and
+    nothing is missing.
 
     The lanes of an output form chains. Each lane adds its term to the sum of those before it,
     a cycle later than they did. So one operand of every adder is a register, and the LUTs that
@@ -116,7 +117,7 @@ class ShiftLanes(LaneArray):
         )
 
     def _chains_of(self, p: int) -> list[ShiftChain]:
-        """The chains of output ``p``; the first begins with what the lanes' bases are too much."""
+        """The chains of output ``p``; the first begins with what is added to every step's sum."""
         row, count = self._rows[p], self._chains
         found = [
             {place // count: row[place] for place in row if place % count == chain}
@@ -125,10 +126,12 @@ class ShiftLanes(LaneArray):
         groups = [lanes for lanes in found if lanes]
         if not groups:
             return []
-        surplus = sum(lane.base << lane.scale for lane in row.values())
-        start = self._added[:, p] - surplus & (1 << self.sum_width) - 1
-        chains = [ShiftChain(groups[0], start, self.sum_width)]
-        return chains + [ShiftChain(lanes, None, self.sum_width) for lanes in groups[1:]]
+        added = self._added[:, p] & (1 << self.sum_width) - 1
+        starts = [added if added.any() else None] + [None] * (len(groups) - 1)
+        return [
+            ShiftChain(lanes, start, self.sum_width)
+            for lanes, start in zip(groups, starts, strict=True)
+        ]
 
     def _sum(self, m: Module, rom: FieldRom, words: "_Words", p: int) -> Bounded:
         """Sum of the lanes of output ``p``, modulo its format."""
@@ -160,8 +163,9 @@ class ShiftLanes(LaneArray):
             passed = total.hi.bit_length()
             if late in chain.lanes:
                 lane, highest = chain.lanes[late], chain.highest[late]
-                term = self._term(m, rom, words, lane, late, f"{name}_{late}")
-                if chain.adds(late):
+                adds = chain.adds(late)
+                term = self._term(m, rom, words, lane, late, f"{name}_{late}", adds)
+                if adds:
                     passed = lane.scale
                     value = _plus(total.value, term, passed, highest.bit_length())
                 else:
@@ -176,9 +180,16 @@ class ShiftLanes(LaneArray):
         return total
 
     def _term(
-        self, m: Module, rom: FieldRom, words: "_Words", lane: ShiftLane, late: int, name: str
+        self,
+        m: Module,
+        rom: FieldRom,
+        words: "_Words",
+        lane: ShiftLane,
+        late: int,
+        name: str,
+        added: bool,
     ) -> Value:
-        """The lane's term, ``late`` cycles and one after its word."""
+        """The lane's term, ``late`` cycles and one after its word, for an adder or a register."""
         if lane.is_late:
             y = words.late(lane.tap, lane.channel, late + 1)
         else:
@@ -186,7 +197,7 @@ class ShiftLanes(LaneArray):
             early = lane.early(m, rom, x, name, late)
             y = Signal(early.shape(), name=f"early_{name}", reset_less=True)
             m.d.sync += y.eq(early)
-        return lane.late(rom, y, name, late + 1)
+        return lane.late(rom, y, name, late + 1, added)
 
 
 def _plus(total: Value, term: Value, scale: int, width: int) -> Value:
@@ -199,8 +210,8 @@ def _plus(total: Value, term: Value, scale: int, width: int) -> Value:
     """
     low, high = total[:scale], total[scale:]
     above = max(0, width - scale - len(term))
-    inverted = Cat(Const(1, 1), ~term, Const((1 << above) - 1, above))
-    difference = Cat(Const(0, 1), high) - inverted
+    negated = ~Cat(Const(0, 1), term, Const(0, above))
+    difference = Cat(Const(0, 1), high) - negated
     return Cat(low, Const(0, scale - len(low)), difference[1 : 1 + width - scale])
 
 

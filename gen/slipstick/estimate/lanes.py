@@ -93,8 +93,21 @@ def _chain(chain: ShiftChain, length: int) -> Counted:
 
 
 def _unadded(lane: ShiftLane) -> int:
-    """LUTs of a term with which a chain begins."""
-    return 0 if lane.is_wire else int(lane.highest.max()).bit_length()
+    """LUTs of a term with which a chain begins.
+
+    A bit that a single shift reaches is that of the word, or the register's reset: what takes a
+    LUT is to tell whether it is this shift.
+    """
+    if lane.is_wire or (lane.is_late and lane.inverts):
+        return 0 if lane.is_wire else lane.bits
+    fine, middle, coarse = lane.ways
+    shift = np.arange(coarse)[:, None] * fine * middle - lane.cut
+    bit = np.arange(lane.bits)
+    reaches = (bit >= shift) & (bit < shift + _early_bits(lane))
+    alone = reaches & (reaches.sum(axis=0) == 1)
+    codes = coarse + int(not lane.nonzero.all())
+    told = alone.any(axis=1).sum() if codes > 2 else 0
+    return int(lane.bits - alone.sum() + told)
 
 
 def _adder(lane: ShiftLane, highest: int, changing: int) -> int:
@@ -109,32 +122,27 @@ def _adder(lane: ShiftLane, highest: int, changing: int) -> int:
     return bits
 
 
+def _early_bits(lane: ShiftLane) -> int:
+    """Bits of the value that the half of a lane in front of its adder hands on."""
+    fine, middle, _ = lane.ways
+    return lane.word_bits + fine * middle - 1
+
+
 def _early(lane: ShiftLane) -> Counted:
     """The half of a lane in front of its adder: fine shift and sign, then the middle shift."""
     if lane.is_late:
         return Counted()
-    fine, middle, _ = lane.ways
-    signs = int(lane.inverts and not lane.source.signed)
-    first = lane.source.width + fine - 1
-    width = first + signs + fine * (middle - 1)
-    # The bit of the sign is a wire: the weight's sign, or the word's where no weight inverts it.
-    wires = int(lane.source.signed and not lane.inverts)
-    chooses = fine > 1 or lane.inverts
-    return Counted(ff=width) + luts(
-        early_bits=first - wires if chooses else 0,
-        middle_bits=_middle(lane, first, width),
+    fine, middle, coarse = lane.ways
+    cut_always = max(0, lane.cut - fine * middle * (coarse - 1))
+    # Bits that choose among nothing but a word's sign are one.
+    same = max(0, lane.word_bits - lane.source.width - fine)
+    first = lane.word_bits + fine - 1 - same
+    # What the middle shift moves away from or beyond is the register's reset, by either value.
+    middle_bits = (first - fine + 1) * -(-(middle - 1) // MUX_WAYS)
+    early_bits = first - cut_always if middle == 1 else first
+    return Counted(ff=_early_bits(lane) - cut_always) + luts(
+        early_bits=early_bits, middle_bits=middle_bits
     )
-
-
-def _middle(lane: ShiftLane, first: int, width: int) -> int:
-    """LUTs of the middle shift. What it moves away from or beyond is the register's reset."""
-    fine, middle, _ = lane.ways
-    if middle == 1:
-        return 0
-    has_sign = lane.inverts or lane.source.signed
-    # One bit of the fine shift that has a single input is chosen and moved in one LUT.
-    bits = width - fine - 1 - 1 if has_sign else first - fine
-    return bits * -(-(middle - 1) // MUX_WAYS)
 
 
 def _weights(lane: ShiftLane, late: int) -> Iterable[ReadField]:
