@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 
+from slipstick.rtl_templates.arithmetic import plus
 from slipstick.rtl_templates.numbers import shape_for
 
 
@@ -29,7 +30,7 @@ class Row(NamedTuple):
     direct: Operand
     group: tuple[Operand, ...]
     order: int
-    extra: int
+    subtracts: bool
     high: int
     level: int
 
@@ -73,10 +74,10 @@ class AdderGraph:
     def add(
         self, direct: Operand, group: tuple[Operand, ...], order: int, high: int, level: int
     ) -> int:
-        """Appends a row whose sum is at most ``high`` without its extra; the node that it is."""
-        extra = self._extra(direct, group, order)
-        self.rows.append(Row(direct, group, order, extra, high + extra, level))
-        self.highs.append(high + extra)
+        """Appends a row whose sum is at most ``high``; the node that it is."""
+        subtracts = self._subtracts(direct, group, order)
+        self.rows.append(Row(direct, group, order, subtracts, high, level))
+        self.highs.append(high)
         self.levels.append(level)
         return len(self.highs) - 1
 
@@ -86,19 +87,16 @@ class AdderGraph:
         least = 1 << order
         return sorted(firsts)[least - 1] + order, sorted(ends)[-least] + order
 
-    def _extra(self, direct: Operand, group: tuple[Operand, ...], order: int) -> int:
-        """A carry into the adder where it must be written as a subtraction, see `_sum`."""
-        first, end = self.columns(group, order)
+    def _subtracts(self, direct: Operand, group: tuple[Operand, ...], order: int) -> bool:
         logic = len(group) > 1 or group[0].negative
-        wider = logic and self.span(direct)[1] > end
-        return 1 << max(direct.shift, first) if wider else 0
+        return logic and self.span(direct)[1] > self.columns(group, order)[1]
 
     def evaluate(self, values: Sequence[int]) -> list[int]:
         """All nodes for these inputs."""
         nodes = list(values)
         for row in self.rows:
             ones = _order([self.value(o, nodes) for o in row.group], row.order)
-            nodes.append(self.value(row.direct, nodes) + ones + row.extra)
+            nodes.append(self.value(row.direct, nodes) + ones)
         return nodes
 
     def value(self, operand: Operand, nodes: Sequence[int]) -> int:
@@ -157,7 +155,7 @@ class AdderCircuit:
         width = shape_for(0, row.high).width
         low = min(first, width)
         direct = self.at(row.direct, self._before(row))
-        found = _sum(direct, bits[:end], first, width, bool(row.extra))
+        found = _sum(direct, bits[:end], first, width, row.subtracts)
         if row.level % self._adders:
             # Yosys would melt adders that follow each other into one heap of LUTs.
             now = Signal(width, name=f"sum_{index}", attrs={"keep": 1})
@@ -191,18 +189,14 @@ class AdderCircuit:
         return values[cycles]
 
 
-def _sum(direct: Value, bits: Value, first: int, width: int, extra: bool) -> Value:
-    """``direct + bits`` and maybe one at ``first``; below it, only one of the two has columns.
+def _sum(direct: Value, bits: Value, first: int, width: int, subtracts: bool) -> Value:
+    """``direct + bits``; below ``first``, only one of the two has columns.
 
-    A carry chain takes one operand as it is, and the LUT at each column may form the other. Yosys
-    takes the narrower one of a sum as it is, but of a difference always the first: where ``direct``
-    is the wider one, the sum is the difference to the inverted bits, which is one more.
+    A carry chain takes one operand as it is, and the LUT at each column may form the other: `plus`
+    where ``direct`` is the wider one.
     """
     low, a, b = (direct | bits)[:first], direct[first:], bits[first:]
-    if extra:
-        b = Cat(b, Const(0, width - first - len(b)))
-        return Cat(low, (a - ~b)[: width - first])
-    return Cat(low, a + b)
+    return Cat(low, plus(a, b, width - first) if subtracts else a + b)
 
 
 def _ones(values: Sequence[Value], order: int) -> Value:

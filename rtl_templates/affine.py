@@ -60,7 +60,7 @@ class Affine(wiring.Component):
     Members
     -------
     i_ahead : a beat comes in two cycles.
-    i_data : the beat: two's complement fields of `in_width` bits.
+    i_data : the beat: fields of `in_width` bits, in two's complement if ``lo`` is negative.
     o_data : fields of ``out_width`` bits, `latency` cycles after ``i_data``.
     o_saturated : a channel of ``o_data`` was cut off at an end of its format.
 
@@ -73,10 +73,10 @@ class Affine(wiring.Component):
         self._constants = constants
         self._lanes = lanes
         self._out_width = out_width
-        # The lanes invert a signed word without an extra bit, so the input is always signed.
-        lo, hi = min(lo, -1), max(hi, 0)
-        self.in_width = shape_for(lo, hi).width
-        source = LaneInput(1, lanes, self.in_width, True, lo, hi)
+        lo, hi = min(lo, 0), max(hi, 0)
+        shape = shape_for(lo, hi)
+        self.in_width = shape.width
+        source = LaneInput(1, lanes, shape.width, shape.signed, lo, hi)
         exponent, sign = (
             table.transpose(1, 2, 0)[:, :, None, None, :]
             for table in (constants.exponent, constants.sign)

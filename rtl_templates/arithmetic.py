@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 
 from slipstick.rtl_templates.numbers import shape_for
 
@@ -38,6 +38,18 @@ def register(m: Module, bounded: Bounded, name: str, passed: tuple[int, int] = (
     m.d.sync += parts.eq(bounded.value)
     value = parts.as_signed() if shape.signed else parts
     return Bounded(value, bounded.lo, bounded.hi)
+
+
+def plus(first: Value, second: Value, width: int) -> Value:
+    """``first + second`` in ``width`` bits, ``second`` taken in by LUTs; neither is negative.
+
+    Synthesis feeds one operand of an adder to the carries as it is and has LUTs take in the
+    other. Of a sum it picks the narrower one for the carries, of a difference always the first:
+    so this is a difference. A difference's first carry is 1, and then the lowest bit takes a LUT
+    beside the one at its carry; the bit in front makes it 0.
+    """
+    negated = ~Cat(Const(0, 1), second, Const(0, max(0, width - len(second))))
+    return (Cat(Const(0, 1), first) - negated)[1 : width + 1]
 
 
 def tree_latency(terms: int) -> int:

@@ -72,10 +72,8 @@ def add_up(graph: AdderGraph, operands: Sequence[Operand], level: int) -> Operan
     direct = operands[chosen]
     group = (*operands[:chosen], *operands[chosen + 1 :])
     total = sum(graph.high(operand) for operand in operands)
-    extra = 0
     for order in range(len(group).bit_length()):
-        node = graph.add(direct, group, order, total + extra, level + order + 1)
-        extra += graph.rows[-1].extra
+        node = graph.add(direct, group, order, total, level + order + 1)
         direct = Operand(node, 0, False)
     return direct._replace(shift=low)
 

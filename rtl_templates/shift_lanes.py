@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 
-from slipstick.rtl_templates.arithmetic import Bounded, register
+from slipstick.rtl_templates.arithmetic import Bounded, plus, register
 from slipstick.rtl_templates.compressor import compressor_latency, compressor_tree
 from slipstick.rtl_templates.lanes import LaneArray, LaneInput
 from slipstick.rtl_templates.numbers import shape_for
@@ -167,7 +167,9 @@ class ShiftLanes(LaneArray):
                 term = self._term(m, rom, words, lane, late, f"{name}_{late}", adds)
                 if adds:
                     passed = lane.scale
-                    value = _plus(total.value, term, passed, highest.bit_length())
+                    low, high = total.value[:passed], total.value[passed:]
+                    added = plus(high, term, highest.bit_length() - passed)
+                    value = Cat(low, Const(0, passed - len(low)), added)
                 else:
                     passed = highest.bit_length() if lane.is_wire else lane.scale
                     value = Cat(Const(0, lane.scale), term)
@@ -198,21 +200,6 @@ class ShiftLanes(LaneArray):
             y = Signal(early.shape(), name=f"early_{name}", reset_less=True)
             m.d.sync += y.eq(early)
         return lane.late(rom, y, name, late + 1, added)
-
-
-def _plus(total: Value, term: Value, scale: int, width: int) -> Value:
-    """``total + (term << scale)`` in ``width`` bits; neither is negative.
-
-    Synthesis feeds one operand of an adder to the carries as it is and has LUTs take in the
-    other. Of a sum it picks the narrower one for the carries, of a difference always the first:
-    so this is a difference, with the term where it belongs. A difference's first carry is 1,
-    and then the lowest bit takes a LUT beside the one at its carry; the bit in front makes it 0.
-    """
-    low, high = total[:scale], total[scale:]
-    above = max(0, width - scale - len(term))
-    negated = ~Cat(Const(0, 1), term, Const(0, above))
-    difference = Cat(Const(0, 1), high) - negated
-    return Cat(low, Const(0, scale - len(low)), difference[1 : 1 + width - scale])
 
 
 class _Words:
