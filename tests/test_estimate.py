@@ -33,6 +33,7 @@ PARTS = {
     "shift": lambda: shift(32, 8),
     "L1": lambda: l1(64),
     "FIFO": lambda: Fifo(16, 9),
+    "deep FIFO": lambda: Fifo(64, 1100),
     "regroup": lambda: Regroup(Layout.natural(16, 1), Layout.natural(16, 4), 8),
 }
 

@@ -77,17 +77,18 @@ def _sum_of_output(part: ShiftLanes, p: int, fields: list[ReadField]) -> Counted
 
 def _chain(chain: ShiftChain, length: int) -> Counted:
     """The adders of ``chain``, and its registers up to ``length``."""
-    # Bits of the sum that change: the others take no LUT of a wire, and no register if they are 0.
-    changing = 0
+    # Bits of the sum that change take a register; those that are ever 1, a LUT to add a wire.
+    changing, ones = 0, 0
     if chain.start is not None:
         changing = int(np.bitwise_or.reduce(chain.start ^ chain.start[0]))
+        ones = int(np.bitwise_or.reduce(chain.start))
     terms, ff = 0, 0
     for late in range(chain.first, length):
         if late in chain.lanes:
             lane, highest = chain.lanes[late], chain.highest[late]
-            terms += _adder(lane, highest, changing) if chain.adds(late) else _unadded(lane)
+            terms += _adder(lane, highest, ones) if chain.adds(late) else _unadded(lane)
             lowest = min(lane.scale, (changing & -changing).bit_length() - 1 if changing else 99)
-            changing = ((1 << highest.bit_length()) - 1) & -(1 << lowest)
+            changing = ones = ((1 << highest.bit_length()) - 1) & -(1 << lowest)
         ff += changing.bit_count()
     return Counted(ff=ff) + luts(chain_bits=terms)
 
@@ -110,15 +111,15 @@ def _unadded(lane: ShiftLane) -> int:
     return int(lane.bits - alone.sum() + told)
 
 
-def _adder(lane: ShiftLane, highest: int, changing: int) -> int:
-    """LUTs that add a lane's term to a sum whose bits ``changing`` change.
+def _adder(lane: ShiftLane, highest: int, ones: int) -> int:
+    """LUTs that add a lane's term to a sum whose bits ``ones`` are not always 0.
 
     Below and above the term the carries pass the sum's own bits.
     """
     term = int(lane.highest.max()).bit_length()
     bits = min(term, highest.bit_length() - lane.scale)
     if lane.is_wire:
-        return ((changing >> lane.scale) & ((1 << bits) - 1)).bit_count()
+        return ((ones >> lane.scale) & ((1 << bits) - 1)).bit_count()
     return bits
 
 

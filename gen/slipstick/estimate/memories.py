@@ -3,7 +3,7 @@
 Measured with its ``memory_libmap`` over widths of 1 to 1500 bits and depths of 8 to 4608.
 """
 
-from slipstick.estimate.counted import Counted, luts
+from slipstick.estimate.counted import Counted, bits_of, luts
 
 HALF_BLOCKS = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 """Widths and depths of half a block RAM, with one port to write and one to read."""
@@ -25,11 +25,12 @@ def memory(
     ``registered`` ports have a register behind them, which block RAM contains.
     """
     cells = _cells(width, depth, reads)
-    halves = reads * ram_halves(width, depth)
+    halves, words = _halves(width, depth)
     if style is None:
-        style = "distributed" if CELL_COST * cells <= HALF_COST * halves else "block"
+        style = "distributed" if CELL_COST * cells <= HALF_COST * reads * halves else "block"
     if style == "block":
-        return Counted(bram18=halves)
+        chosen = luts(block_mux_bits=width * reads * _choosers(words))
+        return Counted(bram18=reads * halves, ff=reads * bits_of(words)) + chosen
     banks = -(-depth // DEEP)
     registers = Counted(ff=width * reads if registered else 0)
     return (
@@ -39,9 +40,14 @@ def memory(
     )
 
 
-def ram_halves(width: int, depth: int) -> int:
-    """Halves of block RAMs of a RAM with one port to read."""
-    return min(-(-width // wide) * -(-depth // deep) for wide, deep in HALF_BLOCKS)
+def _halves(width: int, depth: int) -> tuple[int, int]:
+    """Halves of block RAMs of a RAM with one port to read, and how many words it reads at once.
+
+    The words lie behind a multiplexer.
+    """
+    return min(
+        (-(-width // wide) * -(-depth // deep), -(-depth // deep)) for wide, deep in HALF_BLOCKS
+    )
 
 
 def rom_blocks(width: int, depth: int) -> Counted:
