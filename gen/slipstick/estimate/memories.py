@@ -3,16 +3,23 @@
 Measured with its ``memory_libmap`` over widths of 1 to 1500 bits and depths of 8 to 4608.
 """
 
+from collections.abc import Iterable
+
 from slipstick.estimate.counted import Counted, bits_of, luts
 
-HALF_BLOCKS = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
-"""Widths and depths of half a block RAM, with one port to write and one to read."""
+BLOCKS = (
+    (1, 36, 512), (1, 18, 1024), (1, 9, 2048), (1, 4, 4096), (2, 9, 4096), (1, 2, 8192),
+    (1, 1, 16384),
+)  # fmt: skip
+"""Halves of block RAMs, their width and depth with one port to write and one to read."""
 CELL_SITES = 4
 """LUT sites of a cell of RAM in LUTs."""
 SHALLOW, DEEP = 32, 64
 """Depths that such a cell can have."""
 CELL_COST, HALF_COST = 8, 128.5
 """What decides between both where nothing was asked for: cost of a cell, and of half a block."""
+MUX_COST = 0.5
+"""Cost of a bit of each further word that is read and chosen from."""
 READS = 3
 """Ports to read of a cell that has several; then it is narrower."""
 
@@ -45,18 +52,31 @@ def _halves(width: int, depth: int) -> tuple[int, int]:
 
     The words lie behind a multiplexer.
     """
-    return min(
-        (-(-width // wide) * -(-depth // deep), -(-depth // deep)) for wide, deep in HALF_BLOCKS
+    return _cheapest(
+        width,
+        [
+            (halves * -(-width // wide) * -(-depth // deep), -(-depth // deep))
+            for halves, wide, deep in BLOCKS
+        ],
     )
 
 
 def rom_blocks(width: int, depth: int) -> Counted:
-    """A ROM in block RAM; what is deeper lies side by side, behind a multiplexer."""
-    halves, chosen = min(
-        (-(-width * -(-depth // deep) // wide), _choosers(-(-depth // deep)))
-        for wide, deep in HALF_BLOCKS[:2]
+    """A ROM in block RAM; its words at once lie side by side, across blocks."""
+    halves, words = _cheapest(
+        width,
+        [
+            (halves * -(-width * -(-depth // deep) // wide), -(-depth // deep))
+            for halves, wide, deep in BLOCKS
+        ],
     )
-    return Counted(bram18=halves) + luts(rom_mux_bits=width * chosen)
+    mux = luts(rom_mux_bits=width * _choosers(words))
+    return Counted(bram18=halves, ff=bits_of(words)) + mux
+
+
+def _cheapest(width: int, choices: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """Of halves and words the pair that Yosys takes."""
+    return min(choices, key=lambda c: HALF_COST * c[0] + MUX_COST * width * (c[1] - 1))
 
 
 def _choosers(banks: int) -> int:
