@@ -30,7 +30,6 @@ class Row(NamedTuple):
     direct: Operand
     group: tuple[Operand, ...]
     order: int
-    subtracts: bool
     high: int
     level: int
 
@@ -75,8 +74,7 @@ class AdderGraph:
         self, direct: Operand, group: tuple[Operand, ...], order: int, high: int, level: int
     ) -> int:
         """Appends a row whose sum is at most ``high``; the node that it is."""
-        subtracts = self._subtracts(direct, group, order)
-        self.rows.append(Row(direct, group, order, subtracts, high, level))
+        self.rows.append(Row(direct, group, order, high, level))
         self.highs.append(high)
         self.levels.append(level)
         return len(self.highs) - 1
@@ -86,10 +84,6 @@ class AdderGraph:
         firsts, ends = zip(*(self.span(operand) for operand in group), strict=True)
         least = 1 << order
         return sorted(firsts)[least - 1] + order, sorted(ends)[-least] + order
-
-    def _subtracts(self, direct: Operand, group: tuple[Operand, ...], order: int) -> bool:
-        logic = len(group) > 1 or group[0].negative
-        return logic and self.span(direct)[1] > self.columns(group, order)[1]
 
     def evaluate(self, values: Sequence[int]) -> list[int]:
         """All nodes for these inputs."""
@@ -155,7 +149,9 @@ class AdderCircuit:
         width = shape_for(0, row.high).width
         low = min(first, width)
         direct = self.at(row.direct, self._before(row))
-        found = _sum(direct, bits[:end], first, width, row.subtracts)
+        # Below ``first`` only one of the two has columns.
+        both = plus(direct[first:], bits[first:end], width - low)
+        found = Cat((direct | bits[:end])[:first], both)
         if row.level % self._adders:
             # Yosys would melt adders that follow each other into one heap of LUTs.
             now = Signal(width, name=f"sum_{index}", attrs={"keep": 1})
@@ -187,16 +183,6 @@ class AdderCircuit:
             self._m.d.sync += after.eq(values[-1])
             values.append(after)
         return values[cycles]
-
-
-def _sum(direct: Value, bits: Value, first: int, width: int, subtracts: bool) -> Value:
-    """``direct + bits``; below ``first``, only one of the two has columns.
-
-    A carry chain takes one operand as it is, and the LUT at each column may form the other: `plus`
-    where ``direct`` is the wider one.
-    """
-    low, a, b = (direct | bits)[:first], direct[first:], bits[first:]
-    return Cat(low, plus(a, b, width - first) if subtracts else a + b)
 
 
 def _ones(values: Sequence[Value], order: int) -> Value:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from amaranth.hdl import Const, Module, Value
 
-from slipstick.rtl_templates.arithmetic import Bounded, register
+from slipstick.rtl_templates.arithmetic import Bounded, plus, register
 
 COUNTERS = {5: 3, 3: 2, 1: 1}
 """Rows whose bits are counted, to the binary digits of the count."""
@@ -64,9 +64,8 @@ def _fewer(rows: list[Bounded]) -> list[Bounded]:
 
 
 def _add(row: Bounded, digit: Bounded) -> Bounded:
-    # Synthesis feeds the narrower operand of a sum to the carries as it is, or else the first,
-    # and has LUTs take in the other, which must be the digit.
-    return Bounded(row.value + digit.value, 0, row.hi + digit.hi)
+    highest = row.hi + digit.hi
+    return Bounded(plus(row.value, digit.value, highest.bit_length()), 0, highest)
 
 
 def _count(rows: list[Bounded]) -> list[Bounded]:

@@ -33,7 +33,6 @@ PARTS = {
     "shift": lambda: shift(32, 8),
     "L1": lambda: l1(64),
     "FIFO": lambda: Fifo(16, 9),
-    "deep FIFO": lambda: Fifo(64, 1100),
     "regroup": lambda: Regroup(Layout.natural(16, 1), Layout.natural(16, 4), 8),
 }
 
@@ -47,6 +46,14 @@ def test_component(name: str, tmp_path) -> None:
     # Yosys merges a register or a LUT now and then that the estimate counts.
     assert abs(mine.lut - real.lut) <= 1
     assert abs(mine.ff - real.ff) <= 1
+
+
+def test_a_ram_of_several_words_at_once(tmp_path) -> None:
+    part = Fifo(64, 1100)
+    mine, real = resources(part), synthesised(part, tmp_path)
+    assert (mine.bram36, mine.ff) == (real.bram36, real.ff)
+    # Fitted, unlike the components above.
+    assert abs(mine.lut - real.lut) <= 0.05 * real.lut
 
 
 def synthesised(part: wiring.Component, folder) -> Resources:

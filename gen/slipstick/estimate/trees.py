@@ -39,9 +39,6 @@ def _fewer(rows: list[int], most: int, bits: dict[int, int]) -> list[int]:
                 passed = max(0, other.bit_length() - weight) if counted == 1 else widths[0]
                 # So many rows have the highest column in which this digit is ever set.
                 bits[counted] += min(passed, widths[(1 << weight) - 1])
-                if counted > 1 and not weight and other.bit_length() == widths[0]:
-                    # Of operands that are equally wide Yosys feeds the digit to the carries.
-                    bits[counted] += widths[1]
     return sums + rows
 
 
