@@ -85,6 +85,17 @@ class AdderGraph:
         least = 1 << order
         return sorted(firsts)[least - 1] + order, sorted(ends)[-least] + order
 
+    def luts(self, direct: Operand, group: Sequence[Operand], order: int) -> int:
+        """LUTs of a row: columns where its digit meets the direct operand, or is not a wire."""
+        first, end = self.span(direct)
+        found = end - first if direct.negative else 0
+        for column in range(max(self.span(operand)[1] for operand in group)):
+            met = [o for o in group if self.span(o)[0] <= column < self.span(o)[1]]
+            if len(met) >= 1 << order:
+                is_logic = len(met) > 1 or met[0].negative
+                found += is_logic or first <= column + order < end
+        return found
+
     def evaluate(self, values: Sequence[int]) -> list[int]:
         """All nodes for these inputs."""
         nodes = list(values)

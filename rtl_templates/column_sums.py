@@ -82,11 +82,4 @@ def _cost(graph: AdderGraph, operands: Sequence[Operand], chosen: int) -> tuple[
     """LUTs of the first row with that operand direct; then how far it reaches up."""
     direct = operands[chosen]
     group = [operand for index, operand in enumerate(operands) if index != chosen]
-    first, end = graph.span(direct)
-    luts = 0
-    for column in range(max(graph.span(operand)[1] for operand in operands)):
-        met = [o for o in group if graph.span(o)[0] <= column < graph.span(o)[1]]
-        inside = first <= column < end
-        luts += (bool(met) and (inside or len(met) > 1 or met[0].negative)) or 0
-        luts += inside and direct.negative
-    return luts, -end
+    return graph.luts(direct, group, 0), -graph.span(direct)[1]

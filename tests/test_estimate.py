@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from slipstick.emit import to_rtlil, to_verilog
 from slipstick.estimate.network import Resources, resources
 from slipstick.rtl_templates.fifo import Fifo
+from slipstick.rtl_templates.hardwired_shift import HardwiredShift
 from slipstick.rtl_templates.l1_lanes import L1Lanes
 from slipstick.rtl_templates.lanes import LaneInput
 from slipstick.rtl_templates.regroup import Regroup
@@ -54,6 +55,13 @@ def test_a_ram_of_several_words_at_once(tmp_path) -> None:
     assert (mine.bram36, mine.ff) == (real.bram36, real.ff)
     # Fitted, unlike the components above.
     assert abs(mine.lut - real.lut) <= 0.05 * real.lut
+
+
+def test_hardwired_adders(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    shape = (1, 4, 1, 8, 1)
+    part = HardwiredShift(PIXELS, rng.integers(0, 8, shape), rng.choice([-1, 0, 1], shape))
+    assert abs(resources(part).lut - synthesised(part, tmp_path).lut) <= 1
 
 
 def synthesised(part: wiring.Component, folder) -> Resources:

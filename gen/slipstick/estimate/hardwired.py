@@ -35,4 +35,5 @@ def _adders(solved: HardwiredSums, adders: int) -> Counted:
         total += tapped_delay(graph.width(node), cycles)
     widths = [(graph.width(n), graph.levels[n]) for n in range(graph.inputs, len(graph.highs))]
     ff = sum(width for width, level in widths if level % adders == 0)
-    return total + Counted(ff=ff) + luts(hardwired_bits=sum(width for width, _ in widths))
+    bits = sum(graph.luts(row.direct, row.group, row.order) for row in graph.rows)
+    return total + Counted(ff=ff) + luts(hardwired_bits=bits)
