@@ -168,8 +168,8 @@ class ShiftLanes(LaneArray):
                 if adds:
                     passed = lane.scale
                     low, high = total.value[:passed], total.value[passed:]
-                    added = plus(high, term, highest.bit_length() - passed)
-                    value = Cat(low, Const(0, passed - len(low)), added)
+                    upper = plus(high, term, highest.bit_length() - passed)
+                    value = Cat(low, Const(0, passed - len(low)), upper)
                 else:
                     passed = highest.bit_length() if lane.is_wire else lane.scale
                     value = Cat(Const(0, lane.scale), term)

@@ -99,8 +99,10 @@ def _unadded(lane: ShiftLane) -> int:
     A bit that a single shift reaches is that of the word, or the register's reset: what takes a
     LUT is to tell whether it is this shift.
     """
-    if lane.is_wire or (lane.is_late and lane.inverts):
-        return 0 if lane.is_wire else lane.bits
+    if lane.is_wire:
+        return 0
+    if lane.is_late and lane.inverts:
+        return lane.bits
     fine, middle, coarse = lane.ways
     shift = np.arange(coarse)[:, None] * fine * middle - lane.cut
     bit = np.arange(lane.bits)

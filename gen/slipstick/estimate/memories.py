@@ -1,9 +1,10 @@
 """RAM and ROM as Yosys maps them: LUTs, halves of block RAMs, registers at their ports.
 
-Measured with its ``memory_libmap`` over widths of 1 to 1500 bits and depths of 8 to 4608.
+Measured with its ``memory_libmap`` over widths of 1 to 1500 bits and depths of 8 to 4608; a
+ROM, to 10752.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from slipstick.estimate.counted import Counted, bits_of, luts
 
@@ -32,7 +33,7 @@ def memory(
     ``registered`` ports have a register behind them, which block RAM contains.
     """
     cells = _cells(width, depth, reads)
-    halves, words = _halves(width, depth)
+    halves, words = _cheapest(width, depth, lambda wide, words: -(-width // wide) * words)
     if style is None:
         style = "distributed" if CELL_COST * cells <= HALF_COST * reads * halves else "block"
     if style == "block":
@@ -47,35 +48,22 @@ def memory(
     )
 
 
-def _halves(width: int, depth: int) -> tuple[int, int]:
-    """Halves of block RAMs of a RAM with one port to read, and how many words it reads at once.
-
-    The words lie behind a multiplexer.
-    """
-    return _cheapest(
-        width,
-        [
-            (halves * -(-width // wide) * -(-depth // deep), -(-depth // deep))
-            for halves, wide, deep in BLOCKS
-        ],
-    )
-
-
 def rom_blocks(width: int, depth: int) -> Counted:
-    """A ROM in block RAM; its words at once lie side by side, across blocks."""
-    halves, words = _cheapest(
-        width,
-        [
-            (halves * -(-width * -(-depth // deep) // wide), -(-depth // deep))
-            for halves, wide, deep in BLOCKS
-        ],
-    )
+    """A ROM in block RAM; words that are read at once lie side by side, across blocks."""
+    halves, words = _cheapest(width, depth, lambda wide, words: -(-width * words // wide))
     mux = luts(rom_mux_bits=width * _choosers(words))
     return Counted(bram18=halves, ff=bits_of(words)) + mux
 
 
-def _cheapest(width: int, choices: Iterable[tuple[int, int]]) -> tuple[int, int]:
-    """Of halves and words the pair that Yosys takes."""
+def _cheapest(width: int, depth: int, blocks: Callable[[int, int], int]) -> tuple[int, int]:
+    """Halves of block RAMs as Yosys takes them, and how many words are read at once to choose from.
+
+    So many ``blocks`` of a width hold so many words.
+    """
+    choices = []
+    for halves, wide, deep in BLOCKS:
+        words = -(-depth // deep)
+        choices.append((halves * blocks(wide, words), words))
     return min(choices, key=lambda c: HALF_COST * c[0] + MUX_COST * width * (c[1] - 1))
 
 
