@@ -15,6 +15,7 @@ from amaranth.lib import wiring
 from kept import UnmeasuredError, kept
 
 from slipstick.emit import to_rtlil, to_verilog
+from slipstick.synth.borders import DISSOLVE
 from slipstick.synth.cells import count_cells
 from slipstick.synth.sites import estimate_sites
 
@@ -118,7 +119,8 @@ def _synthesise(
 ) -> dict[str, Any]:
     run = [sys.executable, "-c", YOSYS]
     run += [f"read_verilog -sv {file.relative_to(folder)}" for file in files]
-    run += [*commands, "tee -q -o sta.log sta", f"select {TOP}", "write_json -selected cells.json"]
+    run += [*commands, *DISSOLVE, "tee -q -o sta.log sta"]
+    run += [f"select {TOP}", "write_json -selected cells.json"]
     try:
         subprocess.run(run, cwd=folder, check=True, capture_output=True, timeout=seconds)
     except subprocess.TimeoutExpired:

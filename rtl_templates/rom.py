@@ -41,9 +41,9 @@ class Rom(wiring.Component):
     latency : 1, or 2 with a second register: at the address (LUTs) or at the data (block RAM).
 
     Cost with Yosys 0.70: ``"lut"`` takes ``width`` LUTs up to 64 rows, twice as many (and
-    MUXF7) for each doubling, and ``width`` flip-flops; ``"block"`` one RAMB36 for 512 rows of 72
-    bits, and ``width`` flip-flops with latency 2, which Vivado moves into the block RAM. One row
-    costs nothing.
+    MUXF7) for each doubling, and ``width`` flip-flops, but bits that are equal in all rows share
+    theirs, and constant ones take none; ``"block"`` one RAMB36 for 512 rows of 72 bits, and
+    ``width`` flip-flops with latency 2, which Vivado moves into the block RAM.
 
     Members
     -------
@@ -72,26 +72,73 @@ class Rom(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if len(self._table) == 1:
-            m.d.comb += self.data.eq(self._table[0])
-            return m
-        m.submodules.table = memory = Memory(
-            shape=len(self.data),
-            depth=len(self._table),
-            init=self._table,
-            attrs=STYLES[self._style],
-        )
-        read = memory.read_port(domain="sync")
-        m.d.comb += read.en.eq(1)
+        if self._style == "lut":
+            self._logic(m)
+        else:
+            self._block(m)
+        return m
+
+    def _logic(self, m: Module) -> None:
+        """Reads the bits that differ alone, since nothing passes the border of a table."""
+        columns = _columns(self._table, len(self.data))
+        bits: dict[int, Value] = {0: Const(0, 1), (1 << len(self._table)) - 1: Const(1, 1)}
+        differing = [column for column in dict.fromkeys(columns) if column not in bits]
+        if differing:
+            data = self._read(m, differing)
+            bits |= {column: data[at] for at, column in enumerate(differing)}
+        m.d.comb += [self.data[at].eq(bits[column]) for at, column in enumerate(columns)]
+
+    def _read(self, m: Module, columns: Sequence[int]) -> Value:
+        """A bit of each of ``columns``."""
+        words = _columns(columns, len(self._table))
+        m.submodules.table = table = _Logic(words, len(columns))
         # The second register goes where it is cheap: LUTs have a short way to their data, block
         # RAM a long one.
-        early = self._latency == 2 and self._style == "lut"
-        late = self._latency == 2 and self._style == "block"
+        early = self._latency == 2
+        m.d.comb += table.addr.eq(_registered(m, self.addr, "addr_late") if early else self.addr)
+        return _registered(m, table.data, "data_late")
+
+    def _block(self, m: Module) -> None:
+        if len(self._table) == 1:
+            m.d.comb += self.data.eq(self._table[0])
+            return
+        m.submodules.table = memory = _memory(self._table, len(self.data), "block")
+        read = memory.read_port(domain="sync")
+        late = self._latency == 2
         m.d.comb += [
-            read.addr.eq(_registered(m, self.addr, "addr_late") if early else self.addr),
+            read.en.eq(1),
+            read.addr.eq(self.addr),
             self.data.eq(_registered(m, read.data, "data_late") if late else read.data),
         ]
+
+
+class _Logic(wiring.Component):
+    """A table in LUTs, without registers; the emitted module keeps its border in synthesis.
+
+    Mapped by itself, a bit of up to 64 rows is one LUT. In the midst of an engine, where a longer
+    path than this leaves time, Yosys's mapping shares parts of the bits and so makes up to twice
+    as many LUTs of them; of registers in here it would make resets of the rows that are alike.
+    """
+
+    def __init__(self, words: Sequence[int], width: int) -> None:
+        self._words = words
+        super().__init__({"addr": In(range(len(words))), "data": Out(width)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = memory = _memory(self._words, len(self.data), "lut")
+        read = memory.read_port(domain="comb")
+        m.d.comb += [read.addr.eq(self.addr), self.data.eq(read.data)]
         return m
+
+
+def _memory(words: Sequence[int], width: int, style: str) -> Memory:
+    return Memory(shape=width, depth=len(words), init=words, attrs=STYLES[style])
+
+
+def _columns(words: Sequence[int], width: int) -> list[int]:
+    """Bit ``i`` of every word, the first word's lowest, for each ``i`` below ``width``."""
+    return [sum((word >> bit & 1) << at for at, word in enumerate(words)) for bit in range(width)]
 
 
 def _registered(m: Module, value: Signal, name: str) -> Signal:

@@ -71,17 +71,18 @@ class StepProgram(wiring.Component):
         style = "lut" if len(words) <= LUT_DEPTH else "block"
         m.submodules.table = rom = Rom(words, width, style, latency=1)
         if style == "lut":
-            m.d.comb += rom.addr.eq(Mux(self.i_go, self._behind(1), self.i_step))
+            wraps = self.i_step == len(words) - 1
+            m.d.comb += rom.addr.eq(Mux(self.i_go, Mux(wraps, 0, self.i_step + 1), self.i_step))
             return rom.data
-        # What comes from a block RAM comes late: so it is read another step ahead.
-        m.d.comb += rom.addr.eq(Mux(self.i_go, self._behind(2), self._behind(1)))
+        # What comes from a block RAM comes late: so the word behind the head's is always there.
+        primed, reads = Signal(), Signal()
+        step = Signal(range(len(words)), name="read_step", init=1)
+        latest = Signal(range(len(words)), name="latest_step", reset_less=True)
+        m.d.comb += [reads.eq(self.i_go | ~primed), rom.addr.eq(Mux(reads, step, latest))]
+        m.d.sync += primed.eq(1)
+        with m.If(reads):
+            m.d.sync += [latest.eq(step), step.eq(Mux(step == len(words) - 1, 0, step + 1))]
         head = Signal(width, name="head", init=words[0])
         with m.If(self.i_go):
             m.d.sync += head.eq(rom.data)
         return head
-
-    def _behind(self, distance: int) -> Value:
-        """The step ``distance`` behind the one at the head."""
-        steps = len(self._tables["first"])
-        wraps = self.i_step >= steps - distance
-        return (self.i_step + Mux(wraps, distance - steps, distance))[: len(self.i_step)]

@@ -2,7 +2,9 @@
 
 import pytest
 
+from slipstick.emit import to_rtlil, to_verilog
 from slipstick.emit.verilog import _REPEATED, _replicated
+from slipstick.rtl_templates.rom import Rom
 
 
 @pytest.mark.parametrize(
@@ -17,3 +19,17 @@ from slipstick.emit.verilog import _REPEATED, _replicated
 )
 def test_bits_that_repeat_are_written_once(given, written):
     assert _REPEATED.sub(_replicated, given) == written
+
+
+def test_a_table_in_logic_keeps_its_border_and_has_no_bit_twice(tmp_path):
+    # Bit 0 is always 1, bits 1 and 2 are equal, bit 3 differs from them.
+    text, _ = to_rtlil(Rom([0b0001, 0b0111, 0b1001], 4, "lut", 1), "top")
+    files = {file.stem: file.read_text() for file in to_verilog(text, tmp_path)}
+    kept = [name for name, text in files.items() if text.startswith("(* keep_hierarchy")]
+    assert kept == ["top_table"]
+    assert "output [1:0] data" in files["top_table"]
+
+
+def test_a_table_in_block_ram_is_mapped_with_the_rest(tmp_path):
+    text, _ = to_rtlil(Rom(range(300), 9, "block", 2), "top")
+    assert not any("keep_hierarchy" in file.read_text() for file in to_verilog(text, tmp_path))

@@ -30,8 +30,17 @@ def l1(steps: int) -> L1Lanes:
     return L1Lanes(PIXELS, rng.integers(0, 256, (steps, 2, 1, 8)))
 
 
+def shift_as_trained(steps: int) -> ShiftLanes:
+    """Most weights are small, so that mapping would find much to share in their tables."""
+    rng = np.random.default_rng(steps)
+    shape = (steps, 2, 1, 8, 1)
+    exponents = np.minimum(rng.geometric(0.5, shape) - 1, 7)
+    return ShiftLanes(PIXELS, exponents, rng.choice([-1, 0, 1], shape))
+
+
 PARTS = {
     "shift": lambda: shift(32, 8),
+    "shift as trained": lambda: shift_as_trained(64),
     "L1": lambda: l1(64),
     "FIFO": lambda: Fifo(16, 9),
     "regroup": lambda: Regroup(Layout.natural(16, 1), Layout.natural(16, 4), 8),

@@ -117,12 +117,19 @@ def worker(names: Sequence[str]) -> None:
     for name in names:
         split_memories(_OneModule(design.module(libyosys.IdString(f"\\{name}"))))
     design.run_pass(synthesise + "map_memory:check")
-    modules = {name: design.module(libyosys.IdString(f"\\{name}")) for name in names}
-    found = {
-        name: dict(sorted(Counter(str(c.type)[1:] for c in module.cells_.values()).items()))
-        for name, module in modules.items()
-    }
+    designed = [m for m in design.modules_.values() if not m.get_blackbox_attribute()]
+    modules = {str(module.name)[1:]: module for module in designed}
+    found = {name: dict(sorted(_cells(modules, name).items())) for name in names}
     Path("found.json").write_text(json.dumps(found))
+
+
+def _cells(modules: Mapping[str, Any], name: str) -> Counter[str]:
+    """The primitives in module ``name``, and in those below it that keep their borders."""
+    cells: Counter[str] = Counter()
+    for cell in modules[name].cells_.values():
+        kind = str(cell.type)[1:]
+        cells += _cells(modules, kind) if kind in modules else Counter([kind])
+    return cells
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pyosys import libyosys
 
+from slipstick.synth.borders import DISSOLVE
 from slipstick.synth.gate import MULTIPLYING_CELLS
 from slipstick.synth.memories import split_memories
 
@@ -26,6 +27,8 @@ def main(top: str) -> None:
     design.run_pass(synthesise + "begin:map_ram")
     split_memories(design)
     design.run_pass(synthesise + "map_ram:edif")
+    for command in DISSOLVE:
+        design.run_pass(command)
     design.run_pass("write_json netlist.json")
     cells = Counter(str(c.type).removeprefix("\\") for c in design.top_module().cells_.values())
     multipliers = sum(words[kind] for kind in MULTIPLYING_CELLS)

@@ -15,6 +15,9 @@ _MODULE = re.compile(r"^module \\(\S+)$", re.MULTILINE)
 _KEPT_ATTRIBUTE = re.compile(
     r"^ *\(\* (?!ram_style|rom_style|keep|full_case).*\*\)\n", re.MULTILINE
 )
+# A table in logic is mapped by itself: see `slipstick.rtl_templates.rom`.
+_KEPT_BORDER = '(* keep_hierarchy = "yes" *)\n'
+_LOGIC_TABLE = '(* ram_style = "logic" *)'
 # In a concatenation, the same name or bit of one several times in a row.
 _REPEATED = re.compile(r"(?<=\{ |, )((?:\\\S+ |[A-Za-z_]\w*)(?:\[\d+\])?)((?:, \1)+)(?=, | \})")
 _YOSYS = """
@@ -77,7 +80,8 @@ def to_verilog(rtlil_text: str, folder: Path) -> list[Path]:
 
 def _modules(text: str) -> list[str]:
     plain = _REPEATED.sub(_replicated, _KEPT_ATTRIBUTE.sub("", text))
-    return re.findall(r"^module .*?^endmodule\n", plain, re.MULTILINE | re.DOTALL)
+    modules = re.findall(r"^module .*?^endmodule\n", plain, re.MULTILINE | re.DOTALL)
+    return [_KEPT_BORDER + text if _LOGIC_TABLE in text else text for text in modules]
 
 
 def _replicated(match: re.Match[str]) -> str:
@@ -87,7 +91,7 @@ def _replicated(match: re.Match[str]) -> str:
 
 
 def _write(folder: Path, module: str) -> Path:
-    name = re.match(r"module (\w+)", module)
+    name = re.search(r"^module (\w+)", module, re.MULTILINE)
     if name is None:
         raise RuntimeError(f"Module name must be a plain word: {module[:80]!r}")
     path = folder / f"{name[1]}.v"

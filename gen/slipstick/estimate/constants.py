@@ -83,23 +83,18 @@ def lut_table(columns: np.ndarray) -> Counted:
 
 
 def looked_up(columns: np.ndarray) -> int:
-    """LUTs of tables with these columns, bool ``(bits, rows)``.
-
-    Where a part of the rows is all the same, a register behind is set or reset instead.
-    """
+    """LUTs of tables with these columns, bool ``(bits, rows)``."""
     rows = columns.shape[1]
     addresses = ((np.arange(rows) >> np.arange(bits_of(rows))[:, None]) & 1).astype(bool)
     wires = _distinct(addresses).keys()
-    places = [place for key, place in _distinct(columns).items() if key not in wires]
-    if not places:
-        return 0
-    luts_of = np.zeros(len(places), np.int64)
-    for first in range(0, rows, LUT_ROWS):
-        part = columns[places, first : first + LUT_ROWS]
-        luts_of += (part != part[:, :1]).any(axis=1)
-    # Four are joined without a LUT.
-    luts_of += np.maximum(0, luts_of - 1) // JOINED
-    return int(np.maximum(luts_of, 1).sum())
+    return len(_distinct(columns).keys() - wires) * _luts_of_a_bit(rows)
+
+
+def _luts_of_a_bit(rows: int) -> int:
+    """LUTs of a bit of ``rows``: multiplexers beside them join up to four, and LUTs the joined."""
+    joined, rest = divmod(-(-rows // LUT_ROWS), JOINED)
+    joins = joined + bool(rest)
+    return JOINED * joined + (1 << bits_of(rest) if rest else 0) + (joins > 1)
 
 
 def _distinct(columns: np.ndarray) -> dict[bytes, int]:

@@ -193,7 +193,6 @@ def _moved_masks(part: MovedReader) -> Counted:
 def _(part: StepProgram) -> Counted:
     steps = len(part._tables["first"])
     index = bits_of(steps)
-    follows = luts(program_bits=index, program=1)
     columns = [
         ((np.asarray(table, np.int64) >> bit) & 1).astype(bool)
         for name, table in part._tables.items()
@@ -201,7 +200,10 @@ def _(part: StepProgram) -> Counted:
     ]
     varying = np.array([column for column in columns if column.any() and not column.all()])
     if steps > LUT_DEPTH:
-        return follows + rom_blocks(sum(part._widths.values()), steps) + Counted(ff=len(varying))
+        # The step that is read, the one before it, and whether the counter goes on or back.
+        reads = counter(steps) + luts(program_bits=index, block_program_luts=6)
+        rom = rom_blocks(sum(part._widths.values()), steps)
+        return reads + rom + Counted(ff=index + 1 + len(varying))
     if steps == 1 or not len(varying):
         return Counted()
-    return follows + lut_table(varying)
+    return luts(program_bits=index, program=1) + lut_table(varying)

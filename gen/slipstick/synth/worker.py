@@ -20,6 +20,7 @@ from typing import Any
 
 from pyosys import libyosys
 
+from slipstick.synth.borders import DISSOLVE
 from slipstick.synth.cells import count_cells
 from slipstick.synth.gate import MULTIPLYING_CELLS
 from slipstick.synth.memories import split_memories
@@ -37,11 +38,14 @@ def main(module: str) -> None:
     # DSPs stay allowed: a multiplier that slipped in must show, not dissolve into LUTs.
     synthesise = f"synth_xilinx -family xc7 -top {module} -flatten -noiopad -noclkbuf -run "
     design.run_pass(synthesise + "begin:map_dsp")
-    words = Counter(str(cell.type) for cell in design.top_module().cells_.values())
+    modules = [each for each in design.modules_.values() if not each.get_blackbox_attribute()]
+    words = Counter(str(cell.type) for each in modules for cell in each.cells_.values())
     design.run_pass(synthesise + "map_dsp:map_memory")
     split_memories(design)
     # Stops before the step that strips the cells' timing data, which `sta` needs.
     design.run_pass(synthesise + "map_memory:check")
+    for command in DISSOLVE:
+        design.run_pass(command)
     design.run_pass("tee -q -o sta.log sta")
     design.run_pass(f"select {module}")
     design.run_pass("write_json -selected netlist.json")
