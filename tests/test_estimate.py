@@ -31,11 +31,12 @@ def l1(steps: int) -> L1Lanes:
 
 
 def shift_as_trained(steps: int) -> ShiftLanes:
-    """Most weights are small, so that mapping would find much to share in their tables."""
+    """Most weights are small, and so many that mapping would share parts of their tables."""
     rng = np.random.default_rng(steps)
-    shape = (steps, 2, 1, 8, 1)
+    shape = (steps, 4, 1, 50, 1)
     exponents = np.minimum(rng.geometric(0.5, shape) - 1, 7)
-    return ShiftLanes(PIXELS, exponents, rng.choice([-1, 0, 1], shape))
+    taken = LaneInput(1, 50, 8, False, 0, 255)
+    return ShiftLanes(taken, exponents, rng.choice([-1, 0, 1], shape))
 
 
 PARTS = {
