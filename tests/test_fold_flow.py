@@ -2,13 +2,14 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from networks import frames_for
 from test_fold_solver import residual, shift
 from test_network_rtl import run_network
 
-from slipstick.fold import FoldChoices, Plan, check_flow, plan
-from slipstick.graph import Concat, Graph, Window
+from slipstick.fold import FoldChoices, PinnedFold, Plan, check_flow, plan
+from slipstick.graph import Concat, Gate, Graph, Input, Window
 
 
 def with_depth(decided: Plan, depth: int) -> Plan:
@@ -53,6 +54,20 @@ def test_least_depth_is_enough_and_half_of_it_is_not(build):
     # Results that wait in an engine, and a beat in a fork, are not counted.
     with pytest.raises(AssertionError, match="stuck after"):
         run_network(graph, with_depth(decided, depth // 2), frames, 0, 0, 1, 1_000)
+
+
+def test_a_beat_may_be_wider_than_the_fifo_behind_its_regrouping():
+    image = Input("input", (), (5, 2, 1), 0, 0, 15)
+    logits = shift("logits", "input", 5, 5, Window((2, 1), (2, 1), (0, 0, 0, 0)))
+    graph = Graph((image, logits, Gate("gate", ("input", "logits"), np.array([12]))), "gate")
+    decided = plan(graph, FoldChoices(1, pinned={"logits": PinnedFold(5, 1)}))
+    gate = decided.stages[-1]
+    assert decided.layouts["logits"].lanes == 5
+    assert gate.input_layouts[1].lanes == 1
+    assert gate.fifos[1] < 5
+    for idle, stall in ((0, 0), (0.2, 0.5)):
+        got, expected, _ = run_network(graph, decided, frames_for(graph, 3, 0), idle, stall, 1)
+        assert got == expected
 
 
 def test_refusal_names_the_depths():

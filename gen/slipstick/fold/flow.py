@@ -74,13 +74,9 @@ class _Circuit:
     def _move(self, name: str) -> bool:
         maker, edges = self._makers.get(name), self._edges[name]
         made = maker.made() if maker else ENDLESS
-        limits = [edge.limit() for edge in edges]
-        passed = min([made, *limits])
+        passed = min([made, *(edge.limit() for edge in edges)])
         # A fork hands a beat to each reader in its own time, the next one when all have it.
-        taken = [
-            edge.take(min(made, limit, passed + 1))
-            for edge, limit in zip(edges, limits, strict=True)
-        ]
+        taken = [edge.take(min(made, passed + 1)) for edge in edges]
         moved = passed > self.passed[name]
         self.passed[name] = passed
         if maker:
@@ -245,10 +241,15 @@ class _Edge:
         return pixels * (len(self._given) - 1) + bisect_right(self._given, kept) - 1
 
     def take(self, beats: int) -> bool:
-        """Takes beats of the stream up to number ``beats``; whether that were any."""
-        moved = beats > self._took
-        self._took = beats
+        """Takes of the stream's beats up to number ``beats`` what there is room for.
+
+        A regrouping passes beats on before it has let go of the one that they are made of. Says
+        whether any were passed, or any taken.
+        """
         pixels, rest = divmod(beats, len(self._given) - 1)
         whole = pixels * (len(self._taken) - 1) + bisect_right(self._taken, self._given[rest]) - 1
-        self._reader.come[self._index] = whole
+        come = min(whole, self._reader.limit(self._index))
+        took = min(beats, self.limit())
+        moved = (took, come) != (self._took, self._reader.come[self._index])
+        self._took, self._reader.come[self._index] = took, come
         return moved
