@@ -4,6 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import fifo, wiring
 from amaranth.lib.wiring import In, Out
 
+from slipstick.rtl_templates.block_shapes import is_block
 from slipstick.rtl_templates.stream import flat_stream
 
 
@@ -20,7 +21,8 @@ class Fifo(wiring.Component):
     -------
     i, o : streams.
 
-    Latency: 1 cycle up to depth 2, else 2 cycles.
+    Latency: 1 cycle up to depth 2, else 2 cycles, or 3 where the memory is a block RAM, behind
+    which a register comes, as what it reads is late.
 
     Cost of 128 bits with Yosys 0.70:
 
@@ -31,7 +33,7 @@ class Fifo(wiring.Component):
     2     132 LUT, 258 FF
     3-33  8-26 LUT, 22 RAM32M, 145 FF
     65    17 LUT, 43 RAM64M, 148 FF
-    256   39 LUT, 2 RAMB36, 25 FF
+    256   39 LUT, 2 RAMB36, 154 FF
     ===== ======================================
     """
 
@@ -41,14 +43,26 @@ class Fifo(wiring.Component):
         self._bits, self._depth = bits, depth
         super().__init__({"i": In(flat_stream(bits)), "o": Out(flat_stream(bits))})
 
+    @property
+    def is_late(self) -> bool:
+        """Whether a register comes behind the memory."""
+        # Two beats lie in registers.
+        return self._depth > 3 and is_block(self._bits, self._depth - 2)
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if self._depth <= 2:
             self._registers(m)
             return m
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=self._bits, depth=self._depth)
+        depth = self._depth - int(self.is_late)
+        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=self._bits, depth=depth)
         wiring.connect(m, wiring.flipped(self.i), queue.w_stream)
-        wiring.connect(m, wiring.flipped(self.o), queue.r_stream)
+        last = queue.r_stream
+        if self.is_late:
+            m.submodules.last = register = Fifo(self._bits, 1)
+            wiring.connect(m, last, register.i)
+            last = register.o
+        wiring.connect(m, wiring.flipped(self.o), last)
         return m
 
     def _registers(self, m: Module) -> None:

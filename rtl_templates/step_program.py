@@ -75,7 +75,7 @@ class StepProgram(wiring.Component):
             m.d.comb += rom.addr.eq(Mux(self.i_go, Mux(wraps, 0, self.i_step + 1), self.i_step))
             return rom.data
         # What comes from a block RAM comes late: so the word behind the head's is always there.
-        primed, reads = Signal(), Signal()
+        primed, reads = Signal(name="primed"), Signal(name="reads")
         step = Signal(range(len(words)), name="read_step", init=1)
         latest = Signal(range(len(words)), name="latest_step", reset_less=True)
         m.d.comb += [reads.eq(self.i_go | ~primed), rom.addr.eq(Mux(reads, step, latest))]

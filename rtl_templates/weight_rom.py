@@ -9,6 +9,8 @@ import numpy as np
 from amaranth.hdl import Const, Module, Mux, Signal, Value
 
 from slipstick.rtl_templates.arithmetic import delayed
+from slipstick.rtl_templates.block_shapes import rom_shape
+from slipstick.rtl_templates.deep_rom import DeepRom
 from slipstick.rtl_templates.rom import Rom, rom_lookup
 
 LUT_DEPTH = 128
@@ -77,27 +79,22 @@ class FieldRom:
         return signal
 
     def attach(self, m: Module, advance: Signal) -> None:
-        """Builds the ROMs into ``m``; a row follows `AHEAD` cycles after ``advance``."""
-        fields = self._read + self._decoded
-        if not fields:
-            return
-        row = Signal(range(self._rows), name="row")
-        with m.If(advance):
-            m.d.sync += row.eq(Mux(row == self._rows - 1, 0, row + 1))
-        rows = [row]
-        for cycle in range(self.AHEAD + max(field.delay for field in fields)):
-            rows.append(delayed(m, rows[-1], 1, f"row_{cycle}"))
+        """Builds the ROMs into ``m``; a row follows `AHEAD` cycles after ``advance``.
+
+        The first cycle after reset is too early for ``advance``: see `DeepRom`.
+        """
+        rows = _Rows(m, advance, self._rows)
         for field in self._decoded:
-            index = rows[self.AHEAD + field.delay]
+            index = rows.late(self.AHEAD + field.delay)
             table = [int(value) for value in field.table]
             found = rom_lookup(m, index, table, len(field.signal), f"{field.signal.name}_row")
             m.d.comb += field.signal.eq(found)
         shared = SHARED_DELAYS if self._style == "block" else 1
         by_delay = sorted(self._read, key=lambda field: field.delay)
         for group, members in groupby(by_delay, lambda field: field.delay // shared):
-            self._attach_rom(m, rows[group * shared :], list(members), group * shared)
+            self._attach_rom(m, rows, list(members), group * shared)
 
-    def _attach_rom(self, m: Module, rows: list[Signal], fields: list[_Field], delay: int) -> None:
+    def _attach_rom(self, m: Module, rows: "_Rows", fields: list[_Field], delay: int) -> None:
         """One ROM of ``fields``, which are due ``delay`` cycles late or a few more."""
         words = [0] * self._rows
         position = 0
@@ -105,16 +102,50 @@ class FieldRom:
             for row, value in enumerate(field.table):
                 words[row] |= int(value) << position
             position += len(field.signal)
-        # The second register goes where it is cheap: LUTs have a short way to their data, block
-        # RAM a long one.
-        early = self._style == "lut"
-        rom = Rom(words, width=position, style=self._style, latency=1 if early else 2)
-        m.submodules[f"weights_{delay}"] = rom
-        m.d.comb += rom.addr.eq(rows[1 if early else 0])
+        data = self._rom(m, rows, words, position, delay)
         position = 0
         for field in fields:
             bits = Signal(len(field.signal), name=f"{field.signal.name}_read")
-            m.d.comb += bits.eq(rom.data[position : position + len(bits)])
+            m.d.comb += bits.eq(data[position : position + len(bits)])
             late = delayed(m, bits, field.delay - delay, field.signal.name)
             m.d.comb += field.signal.eq(late)
             position += len(bits)
+
+    def _rom(self, m: Module, rows: "_Rows", words: list[int], width: int, delay: int) -> Value:
+        """The row of the step that is due."""
+        if self._style == "block" and rom_shape(width, self._rows)[1] > 1:
+            deep = DeepRom(words, width)
+            m.submodules[f"weights_{delay}"] = deep
+            m.d.comb += deep.i_advance.eq(rows.advance(delay))
+            return deep.o_data
+        # The second register goes where it is cheap: LUTs have a short way to their data, block
+        # RAM a long one.
+        early = self._style == "lut"
+        rom = Rom(words, width, style=self._style, latency=1 if early else 2)
+        m.submodules[f"weights_{delay}"] = rom
+        m.d.comb += rom.addr.eq(rows.late(delay + int(early)))
+        return rom.data
+
+
+class _Rows:
+    """Counts rows, and remembers as many of the last ones as are asked for."""
+
+    def __init__(self, m: Module, advance: Signal, rows: int) -> None:
+        self._m, self._advance, self._rows = m, advance, rows
+        self._late: list[Signal] = []
+
+    def advance(self, cycles: int) -> Signal:
+        """Whether the row advanced ``cycles`` ago."""
+        return delayed(self._m, self._advance, cycles, f"advance_{cycles}", reset_less=False)
+
+    def late(self, cycles: int) -> Signal:
+        """The row of ``cycles`` ago."""
+        if not self._late:
+            row = Signal(range(self._rows), name="row")
+            with self._m.If(self._advance):
+                self._m.d.sync += row.eq(Mux(row == self._rows - 1, 0, row + 1))
+            self._late.append(row)
+        while len(self._late) <= cycles:
+            name = f"row_{len(self._late) - 1}"
+            self._late.append(delayed(self._m, self._late[-1], 1, name))
+        return self._late[cycles]

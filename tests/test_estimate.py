@@ -59,11 +59,15 @@ def test_component(name: str, tmp_path) -> None:
     assert abs(mine.ff - real.ff) <= 1
 
 
-def test_a_ram_of_several_words_at_once(tmp_path) -> None:
-    part = Fifo(64, 1100)
+@pytest.mark.parametrize(
+    "part",
+    [Fifo(64, 1100), L1Lanes(PIXELS, np.random.default_rng(0).integers(0, 256, (1152, 1, 1, 8)))],
+    ids=["FIFO", "weights"],
+)
+def test_several_words_of_block_ram_at_once(part: wiring.Component, tmp_path) -> None:
     mine, real = resources(part), synthesised(part, tmp_path)
     assert (mine.bram36, mine.ff) == (real.bram36, real.ff)
-    # Fitted, unlike the components above.
+    # Multiplexers are fitted or assumed, unlike the components above.
     assert abs(mine.lut - real.lut) <= 0.05 * real.lut
 
 

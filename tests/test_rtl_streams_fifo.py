@@ -25,17 +25,20 @@ def test_fifo_keeps_beats_and_order(depth, idle, stall):
     assert run.output == beats
 
 
-@pytest.mark.parametrize("depth", DEPTHS)
-def test_fifo_passes_a_beat_every_cycle(depth):
-    run = run_stream(Fifo(8, depth), random_beats(200, 8), 200)
+@pytest.mark.parametrize(
+    ("bits", "depth", "latency"),
+    [(8, 1, 1), (8, 2, 1), (8, 3, 2), (8, 33, 2), (8, 300, 2), (64, 300, 3)],
+)
+def test_fifo_passes_a_beat_every_cycle(bits, depth, latency):
+    run = run_stream(Fifo(bits, depth), random_beats(200, bits), 200)
     assert run.span("i") == run.span("o") == 200
-    assert run.cycles["o"][0] == (1 if depth <= 2 else 2)
+    assert run.cycles["o"][0] == latency
 
 
-@pytest.mark.parametrize("depth", DEPTHS)
-def test_fifo_holds_its_depth_and_no_more(depth):
+@pytest.mark.parametrize(("bits", "depth"), [*((8, depth) for depth in DEPTHS), (64, 300)])
+def test_fifo_holds_its_depth_and_no_more(bits, depth):
     hold = depth + 50
-    run = run_stream(Fifo(8, depth), random_beats(depth + 40, 8), depth + 40, hold=hold)
+    run = run_stream(Fifo(bits, depth), random_beats(depth + 40, bits), depth + 40, hold=hold)
     assert sum(cycle < hold for cycle in run.cycles["i"]) == depth
     assert run.cycles["i"][depth - 1] == depth - 1
 

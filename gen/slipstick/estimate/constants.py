@@ -7,7 +7,8 @@ import numpy as np
 
 from slipstick.estimate.counted import Counted, bits_of, counter, luts
 from slipstick.estimate.delays import tapped_delay
-from slipstick.estimate.memories import rom_blocks
+from slipstick.estimate.memories import deep_rom, rom_blocks
+from slipstick.rtl_templates.block_shapes import rom_shape
 from slipstick.rtl_templates.weight_rom import SHARED_DELAYS, FieldRom, RomStyle, rom_style
 
 LUT_ROWS = 64
@@ -41,12 +42,22 @@ def field_rom(fields: Sequence[ReadField], rows: int, style: RomStyle | None = N
     read = [f for f in fields if not (decodes and index <= f.spare)]
     late = {FieldRom.AHEAD + f.delay for f in fields if decodes and index <= f.spare}
     shared = SHARED_DELAYS if style == "block" else 1
-    total = counter(rows) + (_decoded(fields, rows) if decodes else Counted())
+    total = _decoded(fields, rows) if decodes else Counted()
     for group in sorted({f.delay // shared for f in read}):
         members = [f for f in read if f.delay // shared == group]
-        late.add(group * shared + (1 if style == "lut" else 0))
-        total += _rom(members, rows, style, group * shared)
-    return total + tapped_delay(index, late)
+        delay = group * shared
+        if style == "block" and rom_shape(_bits(members), rows)[1] > 1:
+            total += deep_rom(_bits(members), rows) + Counted(ff=delay)
+        else:
+            late.add(delay + (1 if style == "lut" else 0))
+            total += _rom(members, rows, style)
+        if style == "block":
+            total += Counted(ff=sum(field.width * (field.delay - delay) for field in members))
+    return total + (counter(rows) + tapped_delay(index, late) if late else Counted())
+
+
+def _bits(fields: Sequence[ReadField]) -> int:
+    return sum(field.width for field in fields)
 
 
 def _decoded(fields: Sequence[ReadField], rows: int) -> Counted:
@@ -63,12 +74,10 @@ def _tables(fields: Sequence[ReadField]) -> int:
     return looked_up(np.concatenate([_columns(field) for field in fields])) if fields else 0
 
 
-def _rom(fields: Sequence[ReadField], rows: int, style: RomStyle, delay: int) -> Counted:
-    """One ROM of ``fields``, which are due ``delay`` cycles late or a few more."""
+def _rom(fields: Sequence[ReadField], rows: int, style: RomStyle) -> Counted:
+    """One ROM of ``fields`` that is read by the number of the row."""
     if style == "block":
-        bits = sum(field.width for field in fields)
-        late = sum(field.width * (field.delay - delay) for field in fields)
-        return rom_blocks(bits, rows) + Counted(ff=bits + late)
+        return rom_blocks(_bits(fields), rows) + Counted(ff=_bits(fields))
     return lut_table(np.concatenate([_columns(field) for field in fields]))
 
 

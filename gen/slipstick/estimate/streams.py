@@ -32,6 +32,13 @@ def _(part: Fifo) -> Counted:
         return Counted(ff=bits + 1) + luts(constant_register=1)
     if depth == 2:
         return Counted(ff=2 * bits + 2) + luts(fifo_pair_bits=bits, constant_pair=1)
+    if part.is_late:
+        return counted(Fifo(bits, 1)) + _queue(bits, depth - 1)
+    return _queue(bits, depth)
+
+
+def _queue(bits: int, depth: int) -> Counted:
+    """The library's FIFO, of which one beat lies in a register behind its memory."""
     inner = depth - 1
     # Each bit has a LUT of its own: the memory's address is what a pointer will be.
     counters = 2 * bits_of(inner) + inner.bit_length()
