@@ -20,8 +20,8 @@ PACKAGED = ("gen", "boards", "firmware", "rtl_templates", "sim")
 
 # A drawn network may take seconds to elaborate; a fixed time limit would only measure the machine.
 hypothesis.settings.register_profile("explore", deadline=None, print_blob=True)
-# The same examples in every run, so that a change is judged by what it changes; `make test-all`
-# explores others.
+# The same examples in every run, so that a change is judged by what it changes, but for constants
+# that Hypothesis finds in what happens to be imported; `make test-all` explores others.
 hypothesis.settings.register_profile(
     "slipstick", hypothesis.settings.get_profile("explore"), derandomize=True
 )
