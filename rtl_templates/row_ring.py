@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from slipstick.rtl_templates.arithmetic import delayed
+from slipstick.rtl_templates.block_shapes import BLOCKS
 from slipstick.rtl_templates.rom import rom_lookup
 from slipstick.rtl_templates.step_program import StepProgram
 from slipstick.rtl_templates.stream import flat_stream
@@ -17,14 +18,12 @@ LUTS_PER_BLOCK = 100
 """LUTs that are worth half a block RAM: a quarter of their ratio on a 7-series part."""
 
 
-ASPECTS = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
-"""Widths and depths that half a block RAM can have."""
-
-
 def ram_style(width: int, depth: int) -> str:
     """``"distributed"`` where a RAM takes few LUTs for the block RAMs it would leave empty."""
     luts = -(-depth // 64) * width * 4 // 3
-    blocks = min(-(-width // wide) * -(-depth // deep) for wide, deep in ASPECTS)
+    blocks = min(
+        -(-width // wide) * -(-depth // deep) for halves, wide, deep in BLOCKS if halves == 1
+    )
     return "distributed" if luts <= LUTS_PER_BLOCK * blocks else "block"
 
 
