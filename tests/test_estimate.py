@@ -68,7 +68,7 @@ def test_several_words_of_block_ram_at_once(part: wiring.Component, tmp_path) ->
     mine, real = resources(part), synthesised(part, tmp_path)
     assert (mine.bram36, mine.ff) == (real.bram36, real.ff)
     # Multiplexers are fitted or assumed, unlike the components above.
-    assert abs(mine.lut - real.lut) <= 0.05 * real.lut
+    assert abs(mine.lut - real.lut) <= 0.1 * real.lut
 
 
 def test_hardwired_adders(tmp_path) -> None:

@@ -57,12 +57,15 @@ def affine_behind(part: Affine, registers: int) -> Counted:
     lo, hi = terms.sum_lo >> c.shift, terms.sum_hi >> c.shift
     bounds = (hi > c.hi, c.saturates[1]), (lo < c.lo, c.saturates[0])
     reached = sum(beyond for beyond, _ in bounds)
-    # A value lies beyond where the bits above the output differ; one bound is the register's reset.
+    # A value lies beyond where the bits above the output differ, below 0 by its sign alone; one
+    # bound is the register's reset.
+    compared = (hi > c.hi) + (lo < c.lo != 0)
+    lost = lanes * sum(beyond and saturates for beyond, saturates in bounds)
     above = max(0, terms.sum_width - c.shift - part._out_width)
     total += luts(
         clamp_bits=lanes * part._out_width * max(0, reached - 1),
-        compare_luts=lanes * reached * -(-above // LUT_INPUTS),
-        losses=lanes * sum(beyond and saturates for beyond, saturates in bounds),
+        compare_luts=lanes * compared * -(-above // LUT_INPUTS),
+        losses=-(-lost // (LUT_INPUTS - 1)),
         ties=lanes * terms.sum_width if c.rounding == "half_even" and c.shift else 0,
     )
     real = [ReadField(column.astype(np.int64), 1) for column in c.real.T]

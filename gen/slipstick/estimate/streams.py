@@ -100,11 +100,18 @@ def _choosing_slots(target: Sequence[int]) -> int:
 @counted.register
 def _(part: AddStreams) -> Counted:
     a, b = (_reach(branch, part.out_width) for branch in part._branches)
-    # Elsewhere the carries pass the only bit there is.
-    added = part._lanes * (a & b).bit_count()
+    # Elsewhere the carries pass the only bit there is; bits that repeat both signs share a LUT.
+    added = part._lanes * ((a & b).bit_count() - _repeated(part))
     always_zero = min(branch.shift for branch in part._branches)
     bits = part._lanes * part.out_width
     return Counted(ff=bits - part._lanes * always_zero + 1) + luts(join_bits=added, joins=1)
+
+
+def _repeated(part: AddStreams) -> int:
+    """Upper bits of a sum in which both branches repeat their signs."""
+    if not all(branch.signed for branch in part._branches):
+        return 0
+    return part.out_width - max(branch.width + branch.shift for branch in part._branches)
 
 
 def _reach(branch: Branch, width: int) -> int:
