@@ -95,10 +95,10 @@ def shift_lanes(outputs: int) -> wiring.Component:
     return ShiftLanes(TAKEN, rng.integers(0, EXPONENTS, shape), rng.integers(-1, 2, shape))
 
 
-def layer(convolution: nn.Module) -> wiring.Component:
+def layer(convolution: Callable[[], nn.Module]) -> wiring.Component:
     """A 3x3 layer with its BatchNorm and ReLU, as the compiler makes it."""
     torch.manual_seed(0)
-    network = nn.Sequential(convolution, nn.BatchNorm2d(CHANNELS), nn.ReLU()).eval()
+    network = nn.Sequential(convolution(), nn.BatchNorm2d(CHANNELS), nn.ReLU()).eval()
     images = torch.rand(4, CHANNELS, SIDE, SIDE)
     with tempfile.TemporaryDirectory() as work:
         build = compile_model(network, images, output=Path(work) / "build")
@@ -112,10 +112,10 @@ DESIGNS: dict[str, Callable[[], wiring.Component]] = {
     "shift lanes, 16 terms, 1 output": lambda: shift_lanes(1),
     "shift lanes, 16 terms, 4 outputs": lambda: shift_lanes(4),
     "shift layer, 3x3, 36 lanes": lambda: layer(
-        ShiftConv2d(CHANNELS, CHANNELS, 3, padding=1, bias=False, weight_bits=4)
+        lambda: ShiftConv2d(CHANNELS, CHANNELS, 3, padding=1, bias=False, weight_bits=4)
     ),
     "L1 layer, 3x3, 36 lanes": lambda: layer(
-        AdderConv2d(CHANNELS, CHANNELS, 3, padding=1, bias=False)
+        lambda: AdderConv2d(CHANNELS, CHANNELS, 3, padding=1, bias=False)
     ),
 }
 
