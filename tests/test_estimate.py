@@ -61,14 +61,15 @@ def test_component(name: str, tmp_path) -> None:
 
 @pytest.mark.parametrize(
     "part",
-    [Fifo(64, 1100), L1Lanes(PIXELS, np.random.default_rng(0).integers(0, 256, (1152, 1, 1, 8)))],
+    # The register behind a FIFO's memory holds one of its beats.
+    [Fifo(64, 1101), L1Lanes(PIXELS, np.random.default_rng(0).integers(0, 256, (1152, 1, 1, 8)))],
     ids=["FIFO", "weights"],
 )
 def test_several_words_of_block_ram_at_once(part: wiring.Component, tmp_path) -> None:
     mine, real = resources(part), synthesised(part, tmp_path)
     assert (mine.bram36, mine.ff) == (real.bram36, real.ff)
     # Multiplexers are fitted or assumed, unlike the components above.
-    assert abs(mine.lut - real.lut) <= 0.1 * real.lut
+    assert abs(mine.lut - real.lut) <= 0.05 * real.lut
 
 
 def test_hardwired_adders(tmp_path) -> None:

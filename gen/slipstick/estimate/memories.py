@@ -5,13 +5,7 @@ ROM, to 10752.
 """
 
 from slipstick.estimate.counted import Counted, bits_of, counter, luts
-from slipstick.rtl_templates.block_shapes import (
-    DEEP,
-    is_block,
-    ram_cells,
-    ram_shape,
-    rom_shape,
-)
+from slipstick.rtl_templates.block_shapes import DEEP, is_block, ram_cells, ram_shape, rom_shape
 
 CELL_SITES = 4
 """LUT sites of a cell of RAM in LUTs."""
@@ -47,7 +41,7 @@ def rom_blocks(width: int, depth: int) -> Counted:
 
 
 def deep_rom(width: int, depth: int) -> Counted:
-    """A `DeepRom`."""
+    """A `DeepRom`: three LUTs tell the last row of a word, and whether one is read."""
     halves, beside = rom_shape(width, depth)
     counts = counter(beside) + counter(-(-depth // beside)) + luts(deep_rom_turns=3)
     registers = Counted(ff=width * (beside + 1) + bits_of(beside) + 1)
