@@ -98,6 +98,19 @@ def test_multipliers_in_slices_and_in_luts_but_no_power_of_two(tmp_path: Path) -
     assert found["wide"]["multipliers"] == found["wide"]["dsp"] > 0
 
 
+def test_what_keeps_its_border_is_counted() -> None:
+    inner = "module odd(input [7:0] a, output [7:0] y);\n  assign y = a * 8'd11;\nendmodule\n"
+    outer = (
+        "module outer(input clk, input [7:0] a, output reg [7:0] y);\n  wire [7:0] product;\n"
+        "  odd inside (.a(a), .y(product));\n  always @(posedge clk) y <= product;\nendmodule\n"
+    )
+    sources = {"odd": f'(* keep_hierarchy = "yes" *)\n{inner}', "outer": outer}
+    ((_, result),) = run_tasks(Hierarchy(sources), [Task("outer")], 1)
+    assert result["resources"]["multipliers"] == 1
+    assert result["resources"]["lut"] > 0
+    assert result["resources"]["ff"] == 8
+
+
 def many_reads(ports: int) -> str:
     """A line buffer as an engine with many taps has it."""
     names = range(ports)
